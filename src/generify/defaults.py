@@ -1,0 +1,11 @@
+"""What is chosen when nobody chooses; every default of more than one place lives here."""
+
+from __future__ import annotations
+
+__all__ = ["CLASSIFIER", "FEATURES", "MODEL", "N_FOLDS", "TOP"]
+
+MODEL = "western"
+FEATURES = "timbre"
+CLASSIFIER = "lda"
+N_FOLDS = 10
+TOP = 3  # genres shown for each song

@@ -1,0 +1,127 @@
+"""What can go wrong, as exceptions and as values.
+
+Every error a person can mend is a :class:`GenerifyError`: its message says what was given and
+what was expected, its hint says what to do next. A file that fails among many is not raised but
+kept as a :class:`Failure` beside the results of the others.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+__all__ = [
+    "AudioDecodeError",
+    "CacheError",
+    "DatasetError",
+    "Failure",
+    "GenerifyError",
+    "HistoryError",
+    "MissingExtraError",
+    "ModelError",
+    "ParameterError",
+]
+
+
+class GenerifyError(Exception):
+    """An error with a cure.
+
+    Parameters
+    ----------
+    message : str
+        What was given and what was expected, one line.
+    hint : str, optional
+        What to do next, one line; empty when the message says it all.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class AudioDecodeError(GenerifyError):
+    """A file that cannot be heard: unreadable, damaged, silent, too short, or not audio."""
+
+
+class ParameterError(GenerifyError, ValueError):
+    """An argument outside what the function takes."""
+
+
+class DatasetError(GenerifyError):
+    """A dataset, manifest, split or feature table that cannot be used as it is."""
+
+
+class CacheError(GenerifyError):
+    """A cache folder that cannot be written or read."""
+
+
+class ModelError(GenerifyError):
+    """A model that is missing, damaged, or made for another version of an extractor."""
+
+
+class HistoryError(GenerifyError):
+    """A history database that cannot be reached or used."""
+
+
+class MissingExtraError(GenerifyError, ImportError):
+    """A part of Generify whose optional packages are not installed."""
+
+    @classmethod
+    def for_extra(cls, extra: str, package: str) -> MissingExtraError:
+        """Say which extra brings a missing package.
+
+        Parameters
+        ----------
+        extra : str
+            Name of the extra, as in ``pip install 'generify[extra]'``.
+        package : str
+            The package that could not be imported.
+
+        Returns
+        -------
+        MissingExtraError
+            The error to raise.
+        """
+        return cls(
+            f"this needs {package}, which is not installed",
+            hint=f"pip install 'generify[{extra}]'",
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One track that failed among others that did not.
+
+    Attributes
+    ----------
+    path : str
+        The file as it was given.
+    error_type : str
+        Name of the exception, for example ``"AudioDecodeError"``.
+    message : str
+        Why, one line, hint included.
+    """
+
+    path: str
+    error_type: str
+    message: str
+
+    @classmethod
+    def from_error(cls, path: str | os.PathLike[str], error: Exception) -> Failure:
+        """Turn an exception into a value.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file that failed.
+        error : Exception
+            What was raised for it.
+
+        Returns
+        -------
+        Failure
+            Path, type and one-line message.
+        """
+        message = " ".join(str(error).split()) or type(error).__name__
+        hint = getattr(error, "hint", "")
+        return cls(os.fspath(path), type(error).__name__, f"{message}; {hint}" if hint else message)
