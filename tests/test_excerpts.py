@@ -1,0 +1,157 @@
+"""Which seconds of a song are heard, and what happens where they cannot be."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from generify import excerpts
+from generify.audio import Audio
+from generify.errors import AudioDecodeError, ParameterError
+from generify.excerpts import ExcerptPlan, Excerpts, load_excerpts
+
+RATE = 8000
+
+
+def song(path: Path, seconds: float, *, silent: tuple[float, float] | None = None) -> Path:
+    """A ramp, so that a sample's value tells its time; silent in between."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    samples = 0.1 + t / 1000
+    if silent:
+        samples[(t >= silent[0]) & (t < silent[1])] = 0
+    soundfile.write(path, samples, RATE, subtype="PCM_24")
+    return path
+
+
+def start_of(audio: Audio) -> float:
+    return (float(audio.samples[0]) - 0.1) * 1000
+
+
+@pytest.mark.parametrize("duration", [1.0, 30.0, 40.0])
+def test_clips_are_heard_whole(duration: float) -> None:
+    assert ExcerptPlan().stretches(duration) == ((0.0, duration),)
+
+
+@pytest.mark.parametrize("duration", [40.1, 45.0, 120.0, 3600.0])
+def test_stretches_lie_in_the_middle_and_apart(duration: float) -> None:
+    stretches = ExcerptPlan().stretches(duration)
+    assert [length for _, length in stretches] == [10.0] * 3
+    starts = [start for start, _ in stretches]
+    assert starts[0] == pytest.approx(0.1 * duration)
+    assert starts[-1] + 10.0 == pytest.approx(0.9 * duration)
+    assert all(b >= a + 10.0 for a, b in itertools.pairwise(starts))
+
+
+def test_one_stretch_is_the_centre() -> None:
+    assert ExcerptPlan(n_stretches=1).stretches(100.0) == ((45.0, 10.0),)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n_stretches": 0}, {"stretch": 0.5}, {"middle": 0.0}, {"middle": 1.1}]
+)
+def test_plans_that_hear_nothing(wrong: dict[str, float]) -> None:
+    with pytest.raises(ParameterError, match="an excerpt plan needs n_stretches >= 1"):
+        ExcerptPlan(**wrong)  # type: ignore[arg-type]
+
+
+def test_clip(tmp_path: Path) -> None:
+    heard = load_excerpts(song(tmp_path / "clip.wav", 5.0))
+    assert (len(heard.stretches), heard.analysed, heard.duration) == (1, 5.0, 5.0)
+    assert heard.warnings == ()
+
+
+def test_long_song(tmp_path: Path) -> None:
+    heard = load_excerpts(str(song(tmp_path / "song.flac", 100.0)))
+    assert (heard.analysed, heard.duration, heard.warnings) == (30.0, 100.0, ())
+    assert [start_of(s) for s in heard.stretches] == pytest.approx([10.0, 45.0, 80.0], abs=1e-3)
+    assert [s.start for s in heard.stretches] == [10.0, 45.0, 80.0]
+
+
+def test_plan_of_one_stretch(tmp_path: Path) -> None:
+    heard = load_excerpts(song(tmp_path / "song.wav", 100.0), ExcerptPlan(n_stretches=1))
+    assert [start_of(s) for s in heard.stretches] == pytest.approx([45.0], abs=1e-3)
+
+
+def test_song_is_too_short_for_its_stretches(tmp_path: Path) -> None:
+    plan = ExcerptPlan(n_stretches=5, whole_up_to=20.0)
+    assert load_excerpts(song(tmp_path / "song.wav", 45.0), plan).analysed == 45.0
+
+
+def test_resampled_once() -> None:
+    heard = Excerpts.from_samples(np.ones(2 * RATE, np.float32), RATE)
+    assert heard.analysed == heard.duration == 2.0
+    (samples,) = heard.at(16000)
+    assert len(samples) == 32000
+    assert heard.at(16000)[0] is samples
+    assert heard.at(RATE)[0] is heard.stretches[0].samples
+
+
+def test_one_silent_stretch_is_no_error(tmp_path: Path) -> None:
+    heard = load_excerpts(song(tmp_path / "song.wav", 100.0, silent=(40.0, 60.0)))
+    assert heard.analysed == 30.0
+    assert not heard.stretches[1].samples.any()
+
+
+def test_silent_in_all_stretches(tmp_path: Path) -> None:
+    path = song(tmp_path / "silence.wav", 100.0, silent=(5.0, 95.0))
+    with pytest.raises(AudioDecodeError, match=r"silence\.wav: is silent in all stretches"):
+        load_excerpts(path)
+
+
+def test_silent_clip(tmp_path: Path) -> None:
+    with pytest.raises(AudioDecodeError, match="is silent"):
+        load_excerpts(song(tmp_path / "silence.wav", 5.0, silent=(0.0, 5.0)))
+
+
+def truncated_flac(path: Path, seconds: float, fraction: float) -> Path:
+    """Noise packs to the same size everywhere, so a fraction of the bytes is that of the time."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, round(seconds * RATE))
+    soundfile.write(path, noise, RATE)
+    data = path.read_bytes()
+    path.write_bytes(data[: round(len(data) * fraction)])
+    return path
+
+
+def test_missing_stretches_are_left_out(tmp_path: Path) -> None:
+    heard = load_excerpts(truncated_flac(tmp_path / "truncated.flac", 100.0, 0.7))
+    assert [s.start for s in heard.stretches] == [10.0, 45.0]
+    assert heard.duration == 100.0
+    assert heard.warnings == (
+        "1 of 3 stretches could not be decoded, 20.0 s were heard; "
+        "the file is damaged or cut short",
+    )
+
+
+@pytest.mark.parametrize("fraction", [0.08, 0.14])
+def test_beginning_where_the_stretches_are_missing(tmp_path: Path, fraction: float) -> None:
+    heard = load_excerpts(truncated_flac(tmp_path / "truncated.flac", 100.0, fraction))
+    assert heard.stretches[0].start == 0.0
+    assert heard.analysed == pytest.approx(100.0 * fraction, abs=1.2)
+    assert any("stretches could not be decoded" in w for w in heard.warnings)
+
+
+def test_nothing_left(tmp_path: Path) -> None:
+    with pytest.raises(AudioDecodeError, match=r"truncated\.flac: (only|nothing|looks like)"):
+        load_excerpts(truncated_flac(tmp_path / "truncated.flac", 100.0, 0.008))
+
+
+def test_under_a_second(tmp_path: Path) -> None:
+    with pytest.raises(AudioDecodeError, match=r"only 0\.50 s of sound"):
+        load_excerpts(song(tmp_path / "short.wav", 0.5))
+
+
+def test_only_the_plan_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    load = excerpts.load_audio
+
+    def counting(path: Path, **kwargs: float) -> Audio:
+        asked.append((kwargs["start"], kwargs["duration"]))
+        return load(path, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(excerpts, "load_audio", counting)
+    load_excerpts(song(tmp_path / "song.wav", 100.0))
+    assert asked == [(10.0, 10.0), (45.0, 10.0), (80.0, 10.0)]
