@@ -1,0 +1,27 @@
+"""Where tracks and their genres come from, and how they are divided into train and test.
+
+A dataset is a folder of genre folders, a manifest, or a copy of a published dataset, which is told
+by its names and brings its facts with it. No audio is decoded here.
+
+In it: :func:`load_dataset`, :class:`Dataset`, :class:`Track`; published datasets:
+:func:`list_datasets`, :func:`dataset_facts`, :class:`DatasetFacts`, :class:`Download`. Splits are
+in :mod:`generify.datasets.splits`, conversion to WAV in :mod:`generify.datasets.convert`.
+"""
+
+from generify.datasets.base import Dataset, KnownDataset, Track
+from generify.datasets.facts import DatasetFacts, Download
+from generify.datasets.known import KNOWN, dataset_facts, known_dataset, list_datasets
+from generify.datasets.reading import load_dataset
+
+__all__ = [
+    "KNOWN",
+    "Dataset",
+    "DatasetFacts",
+    "Download",
+    "KnownDataset",
+    "Track",
+    "dataset_facts",
+    "known_dataset",
+    "list_datasets",
+    "load_dataset",
+]

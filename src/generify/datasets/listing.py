@@ -1,0 +1,252 @@
+"""Which files lie below a folder, and which of them are meant as audio, judged by name.
+
+Hidden files, and what operating systems leave behind, are not listed. Links are followed; a folder
+reached by two ways is listed once, by the shorter and unlinked way, so a link upward makes no loop.
+
+In it: :class:`Listing`, :func:`list_files`; judging by name: :func:`has_audio_suffix`,
+:func:`may_be_audio`, :func:`bare_name`, :func:`preference`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath
+
+from generify.errors import DatasetError, Failure
+
+__all__ = [
+    "Listing",
+    "bare_name",
+    "has_audio_suffix",
+    "list_files",
+    "may_be_audio",
+    "preference",
+]
+
+# In order of preference where one track is there more than once.
+_LOSSLESS = ".wav .flac .aiff .aif .aifc .au .snd .w64 .caf .wv .ape"
+_LOSSY = ".ogg .oga .opus .m4a .mp3 .aac .mp2 .mp1 .wma .ac3 .mka .mpc"
+_AUDIO_SUFFIXES = tuple(f"{_LOSSLESS} {_LOSSY}".split())
+
+# Found beside music in real libraries; not even opened.
+_OTHER = """
+    txt md rst html htm pdf doc docx rtf nfo log lrc srt cue m3u m3u8 pls xspf sfv md5 sha1 sha256
+    jpg jpeg png gif bmp webp tif tiff svg ico psd json jsonl yaml yml toml ini cfg xml csv tsv
+    xls xlsx ods parquet feather pickle pkl npy npz h5 hdf5 mat jams lab beats arff onnx pt pth
+    zip tar gz tgz bz2 xz 7z rar py ipynb sh bat url lnk db sqlite mid midi part tmp bak torrent
+    exe dll
+"""
+_OTHER_SUFFIXES = frozenset(_OTHER.split())
+_SYSTEM_NAMES = frozenset(
+    {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files below a folder.
+
+    Attributes
+    ----------
+    root : Path
+        The folder, as it was given.
+    files : tuple of PurePosixPath
+        Relative to the root, sorted; hidden files are left out.
+    folders : tuple of str
+        Names of the folders directly below the root, sorted.
+    failures : tuple of Failure
+        Folders that could not be read, names that are not text.
+    """
+
+    root: Path
+    files: tuple[PurePosixPath, ...]
+    folders: tuple[str, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def list_files(root: str | os.PathLike[str], *, leave_out: Path | None = None) -> Listing:
+    """List the files below a folder.
+
+    Parameters
+    ----------
+    root : str or path-like
+        The folder.
+    leave_out : Path, optional
+        A folder below the root that is not looked into.
+
+    Returns
+    -------
+    Listing
+        Regular files, and links that lead nowhere; sorted, so the order is the same everywhere.
+
+    Raises
+    ------
+    DatasetError
+        When the root is no folder or cannot be read.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise DatasetError(f"{root} {what}; a folder was expected")
+    files: list[PurePosixPath] = []
+    failures: list[Failure] = []
+    seen = {_identity(root)}
+    if leave_out is not None and leave_out.is_dir():
+        seen.add(_identity(leave_out))
+    level = top = _list_one(root, PurePosixPath(), files, failures)
+    if failures and failures[0].path == str(root):
+        raise DatasetError(failures[0].message, hint="check the permissions of the folder")
+    # Level by level, so that a link never takes a folder away from its own place further up.
+    while level:
+        level.sort(key=lambda folder: ((root / folder).is_symlink(), folder))
+        listed = [_list_one(root, sub, files, failures) for sub in _unseen(root, level, seen)]
+        level = [sub for subs in listed for sub in subs]
+    folders = tuple(sorted(folder.name for folder in top))
+    return Listing(root, tuple(sorted(files)), folders, tuple(failures))
+
+
+def _unseen(
+    root: Path, folders: list[PurePosixPath], seen: set[tuple[int, int] | None]
+) -> Iterator[PurePosixPath]:
+    for folder in folders:
+        identity = _identity(root / folder)
+        if identity not in seen:
+            seen.add(identity)
+            yield folder
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _list_one(
+    root: Path, folder: PurePosixPath, files: list[PurePosixPath], failures: list[Failure]
+) -> list[PurePosixPath]:
+    """Append the files of one folder, and give its folders."""
+    try:
+        with os.scandir(root / folder) as scanned:
+            entries = [entry for entry in scanned if not _is_hidden(entry.name)]
+    except OSError as err:
+        why = DatasetError(f"cannot read the folder {root / folder}: {err.strerror}")
+        failures.append(Failure.from_error(root / folder, why))
+        return []
+    folders = []
+    for entry in entries:
+        if not _is_text(entry.name):
+            failures.append(_bad_name(root / folder / entry.name))
+        elif entry.is_dir():
+            folders.append(folder / entry.name)
+        elif entry.is_file() or entry.is_symlink():
+            files.append(folder / entry.name)
+    return folders
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in _SYSTEM_NAMES
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _bad_name(path: Path) -> Failure:
+    # The name itself could be neither printed nor stored, so the report carries it escaped.
+    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    error = DatasetError("its name is not valid UTF-8", hint="rename it")
+    return Failure.from_error(shown, error)
+
+
+def has_audio_suffix(path: PurePath) -> bool:
+    """Tell whether a name claims to be audio.
+
+    Parameters
+    ----------
+    path : PurePath
+        A file; only its name is looked at.
+
+    Returns
+    -------
+    bool
+        True for the suffixes of common audio formats, in any case.
+
+    Examples
+    --------
+    >>> has_audio_suffix(PurePath("Song.MP3")), has_audio_suffix(PurePath("cover.jpg"))
+    (True, False)
+    """
+    return path.suffix.lower() in _AUDIO_SUFFIXES
+
+
+def bare_name(path: PurePath) -> str:
+    """Give the name of a file without the suffix of its audio format.
+
+    Parameters
+    ----------
+    path : PurePath
+        A file; only its name is looked at.
+
+    Returns
+    -------
+    str
+        Its name; what follows a dot stays where it names no audio format.
+
+    Examples
+    --------
+    >>> bare_name(PurePath("rock/Song.mp3")), bare_name(PurePath("rock/Mr. Smith"))
+    ('Song', 'Mr. Smith')
+    """
+    return path.stem if has_audio_suffix(path) else path.name
+
+
+def may_be_audio(path: PurePath) -> bool:
+    """Tell whether a file is worth opening to see if it is audio.
+
+    Parameters
+    ----------
+    path : PurePath
+        A file; only its name is looked at.
+
+    Returns
+    -------
+    bool
+        False for what is plainly something else: texts, images, tables, archives.
+
+    Examples
+    --------
+    >>> [may_be_audio(PurePath(name)) for name in ("song.mp3", "song", "song.xyz", "notes.txt")]
+    [True, True, True, False]
+    """
+    return path.suffix.lower().removeprefix(".") not in _OTHER_SUFFIXES
+
+
+def preference(path: PurePath) -> tuple[int, str]:
+    """Rank copies of one track in several formats; the lowest is the one to keep.
+
+    Parameters
+    ----------
+    path : PurePath
+        A file; only its name is looked at.
+
+    Returns
+    -------
+    (int, str)
+        Lossless formats come first, then lossy ones, then what claims to be no audio.
+
+    Examples
+    --------
+    >>> min([PurePath("a.mp3"), PurePath("a.au"), PurePath("a.wav")], key=preference).name
+    'a.wav'
+    """
+    suffix = path.suffix.lower()
+    rank = _AUDIO_SUFFIXES.index(suffix) if suffix in _AUDIO_SUFFIXES else len(_AUDIO_SUFFIXES)
+    return rank, str(path)

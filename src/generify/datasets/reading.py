@@ -1,0 +1,160 @@
+"""From a path to a dataset: choose the reader, then look into the files it named.
+
+In it: :func:`load_dataset`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+from generify.audio import is_audio
+from generify.datasets.base import Dataset, Track
+from generify.datasets.folders import EXPECTED_LAYOUT, read_folders
+from generify.datasets.known import KNOWN
+from generify.datasets.listing import has_audio_suffix, list_files, preference
+from generify.datasets.manifest import read_manifest
+from generify.errors import AudioDecodeError, DatasetError, Failure, ParameterError
+
+__all__ = ["load_dataset"]
+
+
+def load_dataset(path: str | os.PathLike[str], *, genres: Sequence[str] | None = None) -> Dataset:
+    """Find the tracks of a dataset and their genres.
+
+    What is audio is judged by content, so a text named ``song.mp3`` becomes a failure; no file is
+    decoded.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A folder of genre folders, a copy of a published dataset in any of its layouts (see
+        :func:`list_datasets`), or a manifest ``.csv`` with the columns ``path, genre`` and, if
+        known, ``artist, split, track``.
+    genres : sequence of str, optional
+        Only these genres; all by default.
+
+    Returns
+    -------
+    Dataset
+        Its tracks, the files left out and why, and the facts of a published dataset.
+
+    Raises
+    ------
+    DatasetError
+        When the path does not exist or is no dataset, holds fewer than two genres, has no audio, or
+        lacks one of `genres`.
+    ParameterError
+        When `genres` is empty or a single string.
+    """
+    if genres is not None and (isinstance(genres, str) or not genres):
+        raise ParameterError(f"genres must be a sequence of at least one name, got {genres!r}")
+    named = _read(Path(path))
+    wanted = named if genres is None else _narrow(named, genres)
+    dataset = _without_empty_genres(_listened(wanted))
+    _check_genres(dataset, Path(path), 2 if genres is None else 1)
+    return dataset
+
+
+def _read(path: Path) -> Dataset:
+    if not path.exists():
+        raise DatasetError(
+            f"{path} does not exist", hint="give a folder of genre folders or a .csv"
+        )
+    if path.is_dir():
+        listing = list_files(path)
+        reader = next((k.read for k in KNOWN if k.recognise(listing)), read_folders)
+        return reader(listing)
+    if path.suffix.lower() == ".csv":
+        return read_manifest(path)
+    raise DatasetError(
+        f"{path} is no dataset; a folder or a .csv manifest was expected", hint=EXPECTED_LAYOUT
+    )
+
+
+def _narrow(dataset: Dataset, genres: Sequence[str]) -> Dataset:
+    missing = [repr(genre) for genre in genres if genre not in dataset.genres]
+    if missing:
+        raise DatasetError(
+            f"{dataset.name} has no genre {', '.join(missing)}",
+            hint=f"it has: {', '.join(dataset.genres)}",
+        )
+    return replace(
+        dataset,
+        genres=tuple(genre for genre in dataset.genres if genre in genres),
+        tracks=tuple(track for track in dataset.tracks if track.genre in genres),
+    )
+
+
+def _listened(dataset: Dataset) -> Dataset:
+    """Keep the tracks that are audio, each once."""
+    failures = list(dataset.failures)
+    tracks = []
+    for track in dataset.tracks:
+        why = _why_not_audio(track)
+        if why is None:
+            tracks.append(track)
+        elif why:
+            failures.append(Failure.from_error(str(track.path), AudioDecodeError(why)))
+    kept, warnings = _one_per_id(tracks)
+    return replace(
+        dataset,
+        tracks=kept,
+        failures=tuple(failures),
+        warnings=(*dataset.warnings, *warnings),
+    )
+
+
+def _why_not_audio(track: Track) -> str | None:
+    """Tell what is wrong with a file: None when it is audio, "" when it never claimed to be."""
+    path = Path(str(track.path))
+    claims = has_audio_suffix(path)
+    try:
+        if path.stat().st_size == 0:
+            return "the file is empty" if claims else ""
+        if is_audio(path):
+            return None
+    except OSError as err:
+        return f"cannot read it: {err.strerror}"
+    return "not audio, whatever its name says" if claims else ""
+
+
+def _one_per_id(tracks: Iterable[Track]) -> tuple[tuple[Track, ...], tuple[str, ...]]:
+    copies: dict[str, list[Track]] = {}
+    for track in tracks:
+        copies.setdefault(track.track, []).append(track)
+    kept = tuple(
+        min(same, key=lambda track: preference(PurePath(str(track.path))))
+        for same in copies.values()
+    )
+    more = [track for track, same in copies.items() if len(same) > 1]
+    if not more:
+        return kept, ()
+    return kept, (
+        f"tracks that are there more than once, one file of each kept, lossless first: {len(more)}"
+        f", such as {more[0]!r}",
+    )
+
+
+def _without_empty_genres(dataset: Dataset) -> Dataset:
+    counts = dataset.n_tracks_of
+    empty = [genre for genre, n_tracks in counts.items() if n_tracks == 0]
+    if not empty:
+        return dataset
+    return replace(
+        dataset,
+        genres=tuple(genre for genre, n_tracks in counts.items() if n_tracks),
+        warnings=(*dataset.warnings, f"genres without any audio, left out: {', '.join(empty)}"),
+    )
+
+
+def _check_genres(dataset: Dataset, path: Path, at_least: int) -> None:
+    if len(dataset.genres) >= at_least:
+        return
+    found = f"audio of only one genre, {dataset.genres[0]!r}" if dataset.genres else "no audio"
+    first = (
+        f"; {dataset.failures[0].path}: {dataset.failures[0].message}" if dataset.failures else ""
+    )
+    raise DatasetError(f"{path} has {found}{first}", hint=EXPECTED_LAYOUT)

@@ -1,0 +1,306 @@
+"""Splits: which rows are trained on and which are tested on."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from generify.datasets import Track, dataset_facts
+from generify.datasets.gtzan import published_tracks
+from generify.datasets.splits import (
+    Fold,
+    Split,
+    check_split,
+    list_splits,
+    make_split,
+    possible_splits,
+)
+from generify.errors import DatasetError, MissingExtraError, ParameterError
+
+GTZAN = tuple(
+    Track(track, None, track.split(".")[0], published.artist, published.split)
+    for track, published in published_tracks().items()
+)
+ROW_OF = {track.track: row for row, track in enumerate(GTZAN)}
+
+
+def duplicates_of_gtzan() -> list[int]:
+    numbers = list(range(len(GTZAN)))
+    for one, other in dataset_facts("gtzan").duplicates:
+        numbers[ROW_OF[other]] = ROW_OF[one]
+    return numbers
+
+
+def make_tracks(per_genre: dict[str, list[str | None]]) -> list[Track]:
+    """Give one track per listed artist."""
+    return [
+        Track(f"{genre}/{i}", None, genre, artist)
+        for genre, artists in per_genre.items()
+        for i, artist in enumerate(artists)
+    ]
+
+
+def plain(**n_tracks: int) -> list[Track]:
+    return make_tracks({genre: [None] * n for genre, n in n_tracks.items()})
+
+
+def assert_sound(split: Split, tracks) -> None:
+    """Hold what every cross-validation promises."""
+    tested = np.concatenate([fold.test for fold in split.folds])
+    assert sorted(tested) == list(range(len(tracks)))
+    for fold in split.folds:
+        assert fold.train.dtype == fold.test.dtype == np.intp
+        assert np.array_equal(np.union1d(fold.train, fold.test), np.arange(len(tracks)))
+        assert len(fold.train) + len(fold.test) == len(tracks)
+        assert len(fold.test) > 0
+        assert {tracks[r].genre for r in fold.train} == {t.genre for t in tracks}
+
+
+def sides(split: Split, row: int) -> list[bool]:
+    return [row in set(fold.test) for fold in split.folds]
+
+
+class TestNames:
+    def test_every_split_has_a_meaning(self):
+        assert list(list_splits()) == ["fault-filtered", "artist", "random", "given"]
+        assert all(len(meaning) > 20 for meaning in list_splits().values())
+
+    def test_the_meaning_of_random_warns(self):
+        assert "flatters" in list_splits()["random"]
+        assert "15 to 20 points" in list_splits()["random"]
+
+    @pytest.mark.parametrize("name", list_splits())
+    def test_a_split_carries_its_name_and_meaning(self, name):
+        split = make_split(name, GTZAN, n_folds=3)
+        assert (split.name, split.meaning) == (name, list_splits()[name])
+
+    def test_possible_splits(self):
+        assert possible_splits(GTZAN) == ("fault-filtered", "artist", "random", "given")
+        assert possible_splits(plain(rock=3, jazz=3)) == ("random",)
+        assert possible_splits(make_tracks({"rock": ["A", None]})) == ("artist", "random")
+        halves = [Track("a", None, "x", split="train"), Track("b", None, "x", split="test")]
+        assert possible_splits(halves) == ("random", "given")
+
+    def test_unknown_name(self):
+        with pytest.raises(ParameterError, match="'kfold'; there are: fault-filtered, artist"):
+            make_split("kfold", GTZAN)
+
+
+class TestFaultFiltered:
+    def test_it_is_the_published_one(self):
+        split = make_split("fault-filtered", GTZAN)
+        (fold,) = split.folds
+        published = published_tracks()
+        assert [len(fold.train), len(fold.test)] == [443, 290]
+        assert {GTZAN[r].track for r in fold.train} == {
+            t for t, p in published.items() if p.split == "train"
+        }
+        assert {GTZAN[r].track for r in fold.test} == {
+            t for t, p in published.items() if p.split == "test"
+        }
+        assert check_split(split, GTZAN) == (0,)
+        assert split.warnings == ()
+
+    def test_it_goes_by_id_not_by_order_or_column(self):
+        shuffled = [replace(t, split=None) for t in reversed(GTZAN)]
+        (fold,) = make_split("fault-filtered", shuffled).folds
+        (straight,) = make_split("fault-filtered", GTZAN).folds
+        assert np.array_equal(np.sort(999 - fold.test), straight.test)
+
+    def test_a_partial_copy_is_not_comparable(self):
+        some = [t for t in GTZAN if t.genre != "metal" or t.split == "train"][::2]
+        split = make_split("fault-filtered", some)
+        n_here = sum(t.split in ("train", "test") for t in some)
+        assert split.warnings[0] == "nothing to test on for: metal"
+        assert split.warnings[1].startswith(f"only {n_here} of the 733 tracks of the published")
+
+    def test_other_tracks(self):
+        with pytest.raises(DatasetError, match="not those of the published fault-filtered") as err:
+            make_split("fault-filtered", plain(rock=5, jazz=5))
+        assert err.value.hint == "splits possible here: random"
+        mixed = [*GTZAN, Track("techno/1", None, "techno")]
+        with pytest.raises(DatasetError, match="not those of the published"):
+            make_split("fault-filtered", mixed)
+
+    def test_a_genre_that_is_only_tested(self):
+        some = [t for t in GTZAN if t.genre != "metal" or t.split == "test"]
+        with pytest.raises(DatasetError, match="the fault-filtered split trains on no metal"):
+            make_split("fault-filtered", some)
+
+
+class TestGiven:
+    def test_the_column_decides(self):
+        parts = ["test", "train", "valid", None, "train", "test"]
+        tracks = [Track(str(i), None, "ab"[i % 2], split=part) for i, part in enumerate(parts)]
+        (fold,) = make_split("given", tracks).folds
+        assert fold.train.tolist() == [1, 4]
+        assert fold.test.tolist() == [0, 5]
+
+    def test_shared_artists_are_told(self):
+        tracks = [
+            Track("1", None, "a", "X", "train"),
+            Track("2", None, "b", "Y", "train"),
+            Track("3", None, "a", " x ", "test"),
+            Track("4", None, "b", None, "test"),
+        ]
+        split = make_split("given", tracks)
+        assert split.warnings == ("1 of 2 test tracks are by artists who are also trained on",)
+
+    def test_without_lists(self):
+        with pytest.raises(DatasetError, match="needs tracks to train on and tracks to test on"):
+            make_split("given", plain(rock=5, jazz=5))
+
+
+class TestRandom:
+    def test_ten_folds_with_every_genre_evenly(self):
+        split = make_split("random", GTZAN)
+        assert_sound(split, GTZAN)
+        assert len(split.folds) == 10
+        for fold in split.folds:
+            assert set(Counter(GTZAN[r].genre for r in fold.test).values()) == {10}
+
+    def test_it_does_share_artists(self):
+        counts = check_split(make_split("random", GTZAN), GTZAN)
+        assert min(counts) > 60
+
+    def test_duplicates_stay_together(self):
+        numbers = duplicates_of_gtzan()
+        without = make_split("random", GTZAN)
+        split = make_split("random", GTZAN, duplicates=numbers)
+        assert_sound(split, GTZAN)
+        parted = [sides(without, r) != sides(without, n) for r, n in enumerate(numbers)]
+        assert any(parted)
+        assert all(sides(split, r) == sides(split, n) for r, n in enumerate(numbers))
+
+    def test_the_seed_decides(self):
+        def tests(seed):
+            return [f.test.tolist() for f in make_split("random", GTZAN, random_state=seed).folds]
+
+        assert tests(1) == tests(1)
+        assert tests(1) != tests(2)
+
+    def test_fewer_folds_for_a_small_genre(self):
+        tracks = plain(rock=20, jazz=3)
+        split = make_split("random", tracks)
+        assert_sound(split, tracks)
+        assert len(split.folds) == 3
+        assert split.warnings == ("3 folds instead of 10: jazz has only 3 tracks",)
+
+    def test_one_track_of_a_genre(self):
+        with pytest.raises(DatasetError, match="jazz has only one track, so it cannot") as caught:
+            make_split("random", plain(rock=20, jazz=1))
+        assert "leave this genre out" in caught.value.hint
+
+    def test_a_genre_of_one_recording(self):
+        tracks = plain(rock=3, jazz=2)
+        with pytest.raises(DatasetError, match="jazz has 2 tracks that must stay on one side"):
+            make_split("random", tracks, duplicates=[0, 1, 2, 7, 7])
+
+    def test_duplicates_across_genres(self):
+        tracks = plain(rock=4, jazz=4)
+        split = make_split("random", tracks, duplicates=[0, 1, 2, 3, 0, 5, 6, 7], n_folds=3)
+        assert_sound(split, tracks)
+        assert sides(split, 0) == sides(split, 4)
+
+
+class TestArtist:
+    @pytest.mark.parametrize("n_folds", [2, 5, 10])
+    def test_no_artist_on_two_sides(self, n_folds):
+        split = make_split("artist", GTZAN, n_folds=n_folds)
+        assert_sound(split, GTZAN)
+        assert len(split.folds) == n_folds
+        few = "blues has only 9 artists, so its figures rest on little"
+        assert (few in split.warnings) == (n_folds > 9)
+        assert check_split(split, GTZAN) == (0,) * len(split.folds)
+        assert "81 of 1000 tracks have no known artist" in split.warnings[0]
+
+    def test_duplicates_tie_artists_together(self):
+        tracks = make_tracks({"rock": list("AABBCCDD"), "jazz": list("EEFFGGHH")})
+        # A with B, and B with E: one group across two genres.
+        numbers = list(range(16))
+        numbers[2], numbers[8] = 1, 3
+        split = make_split("artist", tracks, duplicates=numbers, n_folds=3)
+        assert_sound(split, tracks)
+        assert check_split(split, tracks) == (0,) * len(split.folds)
+        assert all(sides(split, r) == sides(split, 0) for r in (1, 2, 3, 8, 9))
+
+    def test_spelling_does_not_part_an_artist(self):
+        tracks = make_tracks({"rock": ["AC/DC", "ac/dc ", "B", "C"], "jazz": list("EFGH")})
+        split = make_split("artist", tracks, n_folds=3)
+        assert sides(split, 0) == sides(split, 1)
+
+    def test_unknown_artists_stand_alone(self):
+        tracks = make_tracks({"rock": [None] * 6, "jazz": [None, "", "  ", "A", "A", "B"]})
+        split = make_split("artist", tracks, n_folds=3)
+        assert_sound(split, tracks)
+        assert split.warnings[0].startswith("9 of 12 tracks have no known artist")
+        assert len({tuple(sides(split, r)) for r in range(6)}) == 3
+
+    def test_without_any_artist(self):
+        with pytest.raises(DatasetError, match="no track has one") as caught:
+            make_split("artist", plain(rock=5, jazz=5))
+        assert caught.value.hint == "splits possible here: random"
+
+    def test_a_genre_by_one_artist(self):
+        tracks = make_tracks({"rock": list("ABCD"), "reggae": ["Bob"] * 5})
+        with pytest.raises(DatasetError, match="reggae has 5 tracks that must stay on one side"):
+            make_split("artist", tracks)
+
+    def test_when_nothing_fits(self):
+        # However three artists go into two folds, the two that stay together are all of a genre.
+        tracks = make_tracks({"x": ["A", "B"], "y": ["B", "C"], "z": ["A", "C"]})
+        with pytest.raises(DatasetError, match="no artist split leaves every genre something"):
+            make_split("artist", tracks)
+
+    @pytest.mark.parametrize("seed", range(30))
+    def test_small_odd_collections(self, seed):
+        rng = np.random.default_rng(seed)
+        tracks = make_tracks(
+            {
+                genre: [None, None, *(str(a) for a in rng.integers(0, 9, size=rng.integers(1, 12)))]
+                for genre in "abcd"[: rng.integers(2, 5)]
+            }
+        )
+        numbers = rng.integers(0, 5 * len(tracks), size=len(tracks)).tolist()
+        split = make_split(
+            "artist",
+            tracks,
+            duplicates=numbers,
+            n_folds=int(rng.integers(2, 12)),
+            random_state=seed,
+        )
+        assert_sound(split, tracks)
+        assert set(check_split(split, tracks)) == {0}
+
+
+class TestParameters:
+    def test_n_folds(self):
+        with pytest.raises(ParameterError, match="n_folds of 2 or more, got 1"):
+            make_split("random", GTZAN, n_folds=1)
+
+    def test_duplicates_of_another_length(self):
+        with pytest.raises(ParameterError, match="one number per track, got 2 for 1000 tracks"):
+            make_split("random", GTZAN, duplicates=[0, 1])
+
+    @pytest.mark.parametrize("tracks", [[], plain(rock=5)])
+    def test_two_genres_are_needed(self, tracks):
+        with pytest.raises(DatasetError, match="a split needs tracks of two genres or more"):
+            make_split("random", tracks)
+
+    def test_without_scikit_learn(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "sklearn", None)
+        make_split("fault-filtered", GTZAN)
+        with pytest.raises(MissingExtraError, match="this needs scikit-learn") as caught:
+            make_split("random", GTZAN)
+        assert caught.value.hint == "pip install 'generify[train]'"
+
+
+def test_check_split_counts_tracks_not_artists():
+    tracks = make_tracks({"a": ["X", "x", "X", None, None, "Y"]})
+    rows = [np.array(r, dtype=np.intp) for r in ([0, 3], [1, 2, 4, 5])]
+    split = Split("given", "", (Fold(rows[0], rows[1]), Fold(rows[1], rows[0])))
+    assert check_split(split, tracks) == (2, 1)
