@@ -1,0 +1,303 @@
+"""The classifiers a model may have, by name, and their way into ONNX; training side only.
+
+Each is a scikit-learn pipeline that scales every feature to zero mean and unit variance first.
+Settings were chosen by artist-grouped cross-validation on GTZAN's training list (see
+``docs/decisions``) and are part of the name: a recipe is features and classifier, nothing else.
+
+In it: :func:`list_classifiers`, :func:`make_classifier`, :func:`to_onnx`; calibration by
+:func:`fit_temperature` and :func:`apply_temperature`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generify.errors import MissingExtraError, ParameterError
+
+__all__ = [
+    "CLASSIFIERS",
+    "ClassifierFacts",
+    "apply_temperature",
+    "fit_temperature",
+    "list_classifiers",
+    "make_classifier",
+    "to_onnx",
+]
+
+_OPSET = 18
+_ONNX_IR = 8  # pinned, so that an older onnxruntime can read what a newer onnx writes
+_MAX_CALIBRATION_FOLDS = 5
+LEAST_PROBABILITY = 1e-30  # what a probability of zero counts as: float32 can still hold it
+_LOG_TEMPERATURES = (np.log(0.1), np.log(100.0))
+
+
+@dataclass(frozen=True)
+class ClassifierFacts:
+    """What a classifier is.
+
+    Attributes
+    ----------
+    title : str
+        Its name in words.
+    build : callable
+        Takes the number of calibration folds and the seed, gives an unfitted estimator.
+    """
+
+    title: str
+    build: Callable[[int, int], Any]
+
+
+def _logreg(_n_folds: int, random_state: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=1.0, max_iter=2000, random_state=random_state)
+
+
+def _lda(_n_folds: int, _random_state: int) -> Any:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+
+
+def _knn(_n_folds: int, _random_state: int) -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    # uniform weights: distance weights convert to a wrong graph
+    return KNeighborsClassifier(n_neighbors=9, weights="uniform")
+
+
+def _cart(_n_folds: int, random_state: int) -> Any:
+    from sklearn.tree import DecisionTreeClassifier
+
+    return DecisionTreeClassifier(min_samples_leaf=5, random_state=random_state)
+
+
+def _nb(_n_folds: int, _random_state: int) -> Any:
+    from sklearn.naive_bayes import GaussianNB
+
+    return GaussianNB(var_smoothing=1e-3)
+
+
+def _svm(n_folds: int, _random_state: int) -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.svm import SVC
+
+    # in place of SVC(probability=True), which scikit-learn has deprecated
+    return CalibratedClassifierCV(SVC(C=10.0, gamma="scale"), cv=n_folds, ensemble=False)
+
+
+CLASSIFIERS: Mapping[str, ClassifierFacts] = MappingProxyType(
+    {
+        "logreg": ClassifierFacts("Logistic regression", _logreg),
+        "lda": ClassifierFacts("Linear discriminant analysis", _lda),
+        "knn": ClassifierFacts("k nearest neighbours", _knn),
+        "cart": ClassifierFacts("Decision tree", _cart),
+        "nb": ClassifierFacts("Naive Bayes", _nb),
+        "svm": ClassifierFacts("Support vector machine", _svm),
+    }
+)
+
+
+def list_classifiers() -> tuple[str, ...]:
+    """Names of all classifiers.
+
+    Returns
+    -------
+    tuple of str
+        In the order in which they are compared.
+
+    Examples
+    --------
+    >>> list_classifiers()
+    ('logreg', 'lda', 'knn', 'cart', 'nb', 'svm')
+    """
+    return tuple(CLASSIFIERS)
+
+
+def make_classifier(name: str, *, smallest_genre: int = 10, random_state: int = 0) -> Any:
+    """Make an unfitted classifier.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`list_classifiers`.
+    smallest_genre : int
+        Tracks of the genre that has fewest; limits the folds that calibrate probabilities.
+    random_state : int
+        Seed of all random choices.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Scaler and classifier.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such classifier.
+    MissingExtraError
+        When scikit-learn is not installed.
+    """
+    if name not in CLASSIFIERS:
+        raise ParameterError(f"there is no classifier {name!r}; there are {', '.join(CLASSIFIERS)}")
+    try:
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+    except ModuleNotFoundError as err:
+        raise MissingExtraError.for_extra("train", "scikit-learn") from err
+    n_folds = max(2, min(_MAX_CALIBRATION_FOLDS, smallest_genre))
+    return make_pipeline(StandardScaler(), CLASSIFIERS[name].build(n_folds, random_state))
+
+
+def fit_temperature(y: NDArray[np.intp], probabilities: NDArray[np.floating]) -> float:
+    """Find the temperature at which probabilities mean what they say.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n_tracks,)
+        Numbers of the true genres.
+    probabilities : ndarray, shape (n_tracks, n_genres)
+        Predicted for tracks that were not trained on.
+
+    Returns
+    -------
+    float
+        Above 1 where the classifier is too sure of itself; minimises the log loss.
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural
+       networks", International Conference on Machine Learning, 2017.
+    """
+    from scipy.optimize import minimize_scalar
+
+    rows = np.arange(len(y))
+
+    def log_loss(log_temperature: float) -> float:
+        tempered = apply_temperature(probabilities, float(np.exp(log_temperature)))
+        return float(-np.mean(np.log(np.maximum(tempered[rows, y], LEAST_PROBABILITY))))
+
+    found = minimize_scalar(log_loss, bounds=_LOG_TEMPERATURES, method="bounded")
+    return float(np.exp(found.x))
+
+
+def apply_temperature(
+    probabilities: NDArray[np.floating], temperature: float
+) -> NDArray[np.float64]:
+    """Flatten or sharpen probabilities.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (n_tracks, n_genres)
+        Rows sum to one.
+    temperature : float
+        Above 0; 1 changes nothing, more flattens.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_tracks, n_genres)
+        Proportional to the probabilities to the power ``1 / temperature``; rows sum to one.
+    """
+    logits = np.log(np.maximum(probabilities, LEAST_PROBABILITY)) / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return result
+
+
+def to_onnx(
+    pipeline: Any, n_features: int, *, temperature: float = 1.0, metadata: Mapping[str, str]
+) -> bytes:
+    """Convert a fitted classifier.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted on genre numbers 0, 1, 2 ….
+    n_features : int
+        Features that it expects.
+    temperature : float
+        Folded into the graph, see :func:`apply_temperature`.
+    metadata : mapping of str to str
+        Kept in the file.
+
+    Returns
+    -------
+    bytes
+        An ONNX graph with the input ``features`` and the output ``probabilities``.
+
+    Raises
+    ------
+    MissingExtraError
+        When skl2onnx is not installed.
+    """
+    import warnings
+
+    try:
+        from skl2onnx import convert_sklearn
+        from skl2onnx.common.data_types import FloatTensorType
+    except ModuleNotFoundError as err:
+        raise MissingExtraError.for_extra("train", "skl2onnx") from err
+    with warnings.catch_warnings():
+        # skl2onnx reads SVC attributes that scikit-learn 1.9 deprecated; their values are right
+        warnings.simplefilter("ignore", FutureWarning)
+        graph = convert_sklearn(
+            _convertible(pipeline),
+            name="generify",  # a random one otherwise, and no two files would be equal
+            initial_types=[("features", FloatTensorType([None, n_features]))],
+            options={"zipmap": False},
+            target_opset={"": _OPSET, "ai.onnx.ml": 3},
+        )
+    graph.ir_version = _ONNX_IR
+    label = next(output for output in graph.graph.output if output.name != "probabilities")
+    graph.graph.output.remove(label)
+    _append_temperature(graph.graph, temperature)
+    for key, value in metadata.items():
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = key, value
+    content: bytes = graph.SerializeToString(deterministic=True)
+    return content
+
+
+def _convertible(pipeline: Any) -> Any:
+    """Give linear discriminant analysis as the logistic regression that it equals.
+
+    skl2onnx doubles the log odds of a discriminant analysis of two genres, so that its answers come
+    out far too sure.
+    """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    *before, fitted = (step for _, step in pipeline.steps)
+    if not isinstance(fitted, LinearDiscriminantAnalysis):
+        return pipeline
+    linear = LogisticRegression()
+    for name in ("coef_", "intercept_", "classes_", "n_features_in_"):
+        setattr(linear, name, getattr(fitted, name))
+    return make_pipeline(*before, linear)
+
+
+def _append_temperature(graph: Any, temperature: float) -> None:
+    """Put softmax(log(probabilities) / temperature) behind a graph."""
+    from onnx import helper, numpy_helper
+
+    for node in graph.node:
+        node.output[:] = ["untempered" if o == "probabilities" else o for o in node.output]
+        node.input[:] = ["untempered" if i == "probabilities" else i for i in node.input]
+    constants = {"least": LEAST_PROBABILITY, "inverse_temperature": 1 / temperature}
+    for name, value in constants.items():
+        graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
+    graph.node.extend(
+        [
+            helper.make_node("Max", ["untempered", "least"], ["at_least"]),
+            helper.make_node("Log", ["at_least"], ["log_probabilities"]),
+            helper.make_node("Mul", ["log_probabilities", "inverse_temperature"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        ]
+    )

@@ -1,0 +1,305 @@
+"""Song in, genre out: :func:`predict`, and the :class:`Prediction` that everything else passes on.
+
+The timeline judges slots of 3 s, each from the 12 s around it: long enough for the features to mean
+something, short enough to follow a song. Slots whose surroundings are silent are left out. A song
+is read a minute at a time, so memory does not grow with its length.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generify import defaults
+from generify.audio import Audio, load_audio
+from generify.errors import ParameterError
+from generify.excerpts import DEFAULT_PLAN, ExcerptPlan, Excerpts, load_excerpts
+from generify.model import GenreModel, load_model
+
+__all__ = [
+    "GenreProbability",
+    "Prediction",
+    "StyleScore",
+    "TimelineSegment",
+    "predict",
+    "predict_timeline",
+]
+
+_SLOT = 3.0
+_CONTEXT = 12.0
+_BLOCK = 20 * _SLOT  # seconds decoded at once for a timeline
+_SILENCE = 1e-4  # peak of a stretch that has nothing to judge, -80 dBFS
+
+
+@dataclass(frozen=True)
+class GenreProbability:
+    """A genre and how probable it is.
+
+    Attributes
+    ----------
+    genre : str
+        The genre.
+    probability : float
+        0 to 1.
+    """
+
+    genre: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class StyleScore:
+    """A free tag of the tagger and its score.
+
+    Attributes
+    ----------
+    style : str
+        The tag, for example ``"Mellow"``.
+    score : float
+        0 to 1; scores of one song do not sum to one.
+    """
+
+    style: str
+    score: float
+
+
+@dataclass(frozen=True)
+class TimelineSegment:
+    """The genre of a few seconds of a song.
+
+    Attributes
+    ----------
+    start, end : float
+        Seconds from the start of the song.
+    genre : str
+        The most probable genre.
+    probability : float
+        Its probability.
+    genres : tuple of GenreProbability
+        All genres in the model's order.
+    """
+
+    start: float
+    end: float
+    genre: str
+    probability: float
+    genres: tuple[GenreProbability, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one song.
+
+    Attributes
+    ----------
+    path : str
+        The file as it was given.
+    model : str
+        Name of the model.
+    genre : str or None
+        The most probable genre; None exactly when :attr:`unknown`.
+    confidence : float
+        Probability of the most probable genre.
+    unknown : bool
+        Whether the answer is too weak to be given.
+    genres : tuple of GenreProbability
+        All genres, the most probable first, summing to one.
+    styles : tuple of StyleScore
+        Free tags, the strongest first; empty where the model has no tagger.
+    timeline : tuple of TimelineSegment or None
+        Genre over time, where it was asked for.
+    duration, analysed : float
+        Seconds of the song, and seconds of it that were heard.
+    warnings : tuple of str
+        What was odd about the file.
+    """
+
+    path: str
+    model: str
+    genre: str | None
+    confidence: float
+    unknown: bool
+    genres: tuple[GenreProbability, ...]
+    duration: float
+    analysed: float
+    styles: tuple[StyleScore, ...] = ()
+    timeline: tuple[TimelineSegment, ...] | None = None
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the prediction as plain values, the same as the command's JSON.
+
+        Returns
+        -------
+        dict
+            ``timeline`` only where it was asked for.
+        """
+        result: dict[str, Any] = {
+            "path": self.path,
+            "model": self.model,
+            "genre": self.genre,
+            "confidence": _short(self.confidence),
+            "unknown": self.unknown,
+            "genres": [
+                {"genre": g.genre, "probability": _short(g.probability)} for g in self.genres
+            ],
+            "styles": [{"style": s.style, "score": _short(s.score)} for s in self.styles],
+            "duration": round(self.duration, 3),
+            "analysed": round(self.analysed, 3),
+            "warnings": list(self.warnings),
+        }
+        if self.timeline is not None:
+            result["timeline"] = [
+                {
+                    "start": round(s.start, 3),
+                    "end": round(s.end, 3),
+                    "genre": s.genre,
+                    "probability": _short(s.probability),
+                }
+                for s in self.timeline
+            ]
+        return result
+
+
+def _short(probability: float) -> float:
+    return round(probability, 6)
+
+
+def _in_model_order(
+    model: GenreModel, probabilities: NDArray[np.float32]
+) -> tuple[GenreProbability, ...]:
+    pairs = zip(model.genres, probabilities.tolist(), strict=True)
+    return tuple(GenreProbability(genre, probability) for genre, probability in pairs)
+
+
+def _probabilities(model: GenreModel, excerpts: Excerpts) -> NDArray[np.float32]:
+    vector = model.extractor.extract(excerpts)
+    probabilities: NDArray[np.float32] = model.predict_proba(vector[np.newaxis])[0]
+    return probabilities
+
+
+def predict(
+    path: str | os.PathLike[str],
+    model: GenreModel | str | Path = defaults.MODEL,
+    *,
+    timeline: bool = False,
+    min_confidence: float = 0.0,
+    plan: ExcerptPlan = DEFAULT_PLAN,
+) -> Prediction:
+    """Name the genre of a song.
+
+    Parameters
+    ----------
+    path : str or path-like
+        An audio file.
+    model : GenreModel, str or Path
+        A loaded model, a bundled model's name or a model file.
+    timeline : bool
+        Whether to judge every few seconds of the whole song too.
+    min_confidence : float
+        Weaker answers, 0 to 1, are given as unknown.
+    plan : ExcerptPlan
+        Which seconds of the song are heard.
+
+    Returns
+    -------
+    Prediction
+        Genres sorted by probability.
+
+    Raises
+    ------
+    AudioDecodeError
+        When the file cannot be heard.
+    ModelError
+        When there is no such model or it cannot be used.
+    ParameterError
+        When ``min_confidence`` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> predict("song.mp3").genre  # doctest: +SKIP
+    'jazz'
+    """
+    if not 0 <= min_confidence <= 1:
+        raise ParameterError(f"min_confidence must lie between 0 and 1, got {min_confidence:g}")
+    genre_model = model if isinstance(model, GenreModel) else load_model(model)
+    excerpts = load_excerpts(os.fspath(path), plan)
+    result = _judge(os.fspath(path), genre_model, excerpts, min_confidence)
+    if not timeline:
+        return result
+    segments = tuple(predict_timeline(path, genre_model, duration=excerpts.duration))
+    return replace(result, timeline=segments, analysed=excerpts.duration)
+
+
+def _judge(path: str, model: GenreModel, excerpts: Excerpts, min_confidence: float) -> Prediction:
+    genres = _in_model_order(model, _probabilities(model, excerpts))
+    ranked = tuple(sorted(genres, key=lambda g: -g.probability))
+    unknown = ranked[0].probability < min_confidence
+    return Prediction(
+        path=path,
+        model=model.card.name,
+        genre=None if unknown else ranked[0].genre,
+        confidence=ranked[0].probability,
+        unknown=unknown,
+        genres=ranked,
+        duration=excerpts.duration,
+        analysed=excerpts.analysed,
+        warnings=excerpts.warnings,
+    )
+
+
+def predict_timeline(
+    path: str | os.PathLike[str], model: GenreModel, *, duration: float
+) -> Iterator[TimelineSegment]:
+    """Name the genre of every few seconds of a song.
+
+    Parameters
+    ----------
+    path : str or path-like
+        An audio file.
+    model : GenreModel
+        A loaded model.
+    duration : float
+        Length of the song in seconds.
+
+    Yields
+    ------
+    TimelineSegment
+        Slots of 3 s in order, each judged from the 12 s around it; the last may be shorter, silent
+        ones are left out.
+
+    Raises
+    ------
+    AudioDecodeError
+        When the file cannot be heard.
+    """
+    margin = (_CONTEXT - _SLOT) / 2
+    for block_start in np.arange(0, duration, _BLOCK).tolist():
+        first = max(0.0, block_start - margin)
+        last = min(duration, block_start + _BLOCK + margin)
+        if last - first < 1:
+            continue  # under a second left over: nothing to judge it by
+        block = load_audio(os.fspath(path), start=first, duration=last - first, allow_silence=True)
+        for start in np.arange(block_start, min(block_start + _BLOCK, duration), _SLOT).tolist():
+            context = _cut(block, start - margin, start + _SLOT + margin)
+            if len(context) >= block.sample_rate and np.abs(context).max() > _SILENCE:
+                excerpts = Excerpts.from_samples(context, block.sample_rate)
+                yield _segment(model, excerpts, start, min(start + _SLOT, duration))
+
+
+def _cut(block: Audio, start: float, end: float) -> NDArray[np.float32]:
+    first = max(0, round((start - block.start) * block.sample_rate))
+    last = max(0, round((end - block.start) * block.sample_rate))
+    return block.samples[first:last]
+
+
+def _segment(model: GenreModel, excerpts: Excerpts, start: float, end: float) -> TimelineSegment:
+    genres = _in_model_order(model, _probabilities(model, excerpts))
+    best = max(genres, key=lambda g: g.probability)
+    return TimelineSegment(start, end, best.genre, best.probability, genres)

@@ -1,0 +1,170 @@
+"""A recipe fitted to rows of a feature table, its probabilities calibrated.
+
+In it: :class:`Recipe`, :class:`FittedRecipe`, :func:`fit_recipe`, :func:`split_table`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generify.classifiers import apply_temperature, fit_temperature, make_classifier
+from generify.datasets.splits import Split, make_split, possible_splits
+from generify.errors import DatasetError
+from generify.table import FeatureTable
+
+__all__ = ["FittedRecipe", "Recipe", "fit_recipe", "split_table"]
+
+_N_CALIBRATION_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is fitted to features.
+
+    Attributes
+    ----------
+    classifier : str
+        Name of the classifier.
+    random_state : int
+        Seed of all random choices.
+    """
+
+    classifier: str
+    random_state: int = 0
+
+
+@dataclass(frozen=True)
+class FittedRecipe:
+    """A fitted classifier, calibrated.
+
+    Attributes
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted on genre numbers.
+    temperature : float
+        Applied to its probabilities.
+    """
+
+    pipeline: Any
+    temperature: float
+
+    def predict_proba(self, X: NDArray[np.float32], n_genres: int) -> NDArray[np.float64]:
+        """Probabilities over all genres, also where the training part lacked one.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_tracks, n_features)
+            Features.
+        n_genres : int
+            Number of all genres.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_tracks, n_genres)
+            In the order of the genres' numbers; rows sum to one.
+        """
+        probabilities = np.zeros((len(X), n_genres))
+        raw = self.pipeline.predict_proba(X)
+        probabilities[:, self.pipeline.classes_] = apply_temperature(raw, self.temperature)
+        return probabilities
+
+
+def _fit_pipeline(X: NDArray[np.float32], y: NDArray[np.intp], recipe: Recipe) -> Any:
+    counts = np.bincount(y)
+    smallest = int(counts[counts > 0].min())
+    pipeline = make_classifier(
+        recipe.classifier, smallest_genre=smallest, random_state=recipe.random_state
+    )
+    from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
+
+    # one thread: on matrices this small more of them made logistic regression 13 times slower
+    with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
+        # scikit-learn's remarks on genres of one track; the report says how many tracks there were
+        warnings.simplefilter("ignore", UserWarning)
+        return pipeline.fit(X, y)
+
+
+def fit_recipe(table: FeatureTable, rows: NDArray[np.intp], recipe: Recipe) -> FittedRecipe:
+    """Fit a recipe to some rows of a table, and calibrate it by cross-validation within them.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Features of the tracks.
+    rows : ndarray of int
+        The rows trained on; no other is looked at.
+    recipe : Recipe
+        What to fit.
+
+    Returns
+    -------
+    FittedRecipe
+        Its temperature is 1 where there are too few tracks to calibrate by.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such classifier.
+    MissingExtraError
+        When scikit-learn is not installed.
+    """
+    X, y = table.X[rows], table.y[rows]
+    return FittedRecipe(_fit_pipeline(X, y, recipe), _find_temperature(table.choose(rows), recipe))
+
+
+def _find_temperature(table: FeatureTable, recipe: Recipe) -> float:
+    """Calibrate by cross-validation within what is trained on; 1 where there is too little."""
+    split = "artist" if "artist" in possible_splits(table.tracks) else "random"
+    try:
+        inner = split_table(
+            table, split, n_folds=_N_CALIBRATION_FOLDS, random_state=recipe.random_state
+        )
+    except DatasetError:
+        return 1.0
+    n_genres = len(table.genres)
+    parts = []
+    for fold in inner.folds:
+        pipeline = _fit_pipeline(table.X[fold.train], table.y[fold.train], recipe)
+        parts.append(FittedRecipe(pipeline, 1.0).predict_proba(table.X[fold.test], n_genres))
+    tested = np.concatenate([fold.test for fold in inner.folds])
+    return fit_temperature(table.y[tested], np.concatenate(parts))
+
+
+def split_table(table: FeatureTable, split: str, *, n_folds: int, random_state: int) -> Split:
+    """Divide a table's tracks; those with equal features stay on one side.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Features of the tracks.
+    split : str
+        Name of the split.
+    n_folds : int
+        Folds, where the split has no lists of its own.
+    random_state : int
+        Seed of all random choices.
+
+    Returns
+    -------
+    Split
+        Folds of rows of the table.
+
+    Raises
+    ------
+    DatasetError
+        When the tracks do not allow the split or there are too few of them.
+    ParameterError
+        When there is no such split.
+    """
+    return make_split(
+        split,
+        table.tracks,
+        duplicates=table.duplicates,
+        n_folds=n_folds,
+        random_state=random_state,
+    )

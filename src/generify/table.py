@@ -1,0 +1,262 @@
+"""Features of many tracks, in memory and as a Parquet file.
+
+One row a track: ``track, path, genre, artist, split, duration``, then one column a feature; the
+extractor is named in the schema's metadata.
+
+In it: :class:`FeatureTable`, :func:`save_table`, :func:`load_table`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generify.atomic import replacing
+from generify.datasets import Track
+from generify.errors import DatasetError, Failure, MissingExtraError, ParameterError
+from generify.features import ExtractorSpec, get_extractor
+
+__all__ = ["FeatureTable", "load_table", "save_table"]
+
+_TRACK_COLUMNS = ("track", "path", "genre", "artist", "split", "duration")
+_EXTRACTOR_KEY = b"generify.extractor"
+_DATASET_KEY = b"generify.dataset"
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features of many tracks.
+
+    Attributes
+    ----------
+    dataset : str
+        Name of the dataset.
+    tracks : tuple of Track
+        The rows.
+    X : ndarray of float32, shape (n_tracks, n_features)
+        The features, in the order of ``columns``.
+    columns : tuple of str
+        Names of the features.
+    extractor : ExtractorSpec
+        What computed them.
+    durations : tuple of float
+        Length of each track in seconds.
+    failures : tuple of Failure
+        Tracks that are not in the table, and why.
+    warnings : tuple of str
+        What was odd about the tracks that are, each named.
+    """
+
+    dataset: str
+    tracks: tuple[Track, ...]
+    X: NDArray[np.float32]
+    columns: tuple[str, ...]
+    extractor: ExtractorSpec
+    durations: tuple[float, ...]
+    failures: tuple[Failure, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def genres(self) -> tuple[str, ...]:
+        """The genres that occur, sorted by name."""
+        return tuple(sorted({track.genre for track in self.tracks}))
+
+    @cached_property
+    def y(self) -> NDArray[np.intp]:
+        """Number of each track's genre in :attr:`genres`, shape (n_tracks,)."""
+        number = {genre: i for i, genre in enumerate(self.genres)}
+        return np.array([number[track.genre] for track in self.tracks], dtype=np.intp)
+
+    @cached_property
+    def duplicates(self) -> tuple[int, ...]:
+        """A number for each track, equal where two tracks have equal features."""
+        _, number = np.unique(self.X, axis=0, return_inverse=True)
+        return tuple(np.ravel(number).tolist())
+
+    def choose(self, rows: Sequence[int] | NDArray[np.intp]) -> FeatureTable:
+        """Keep some rows.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Numbers of the rows.
+
+        Returns
+        -------
+        FeatureTable
+            Those rows in that order.
+        """
+        numbers = [int(row) for row in rows]
+        return replace(
+            self,
+            tracks=tuple(self.tracks[i] for i in numbers),
+            X=self.X[numbers],
+            durations=tuple(self.durations[i] for i in numbers),
+        )
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ModuleNotFoundError as err:
+        raise MissingExtraError.for_extra("train", "pyarrow") from err
+    return pyarrow, pyarrow.parquet
+
+
+def save_table(table: FeatureTable, path: str | Path) -> None:
+    """Write a feature table as Parquet, whole or not at all.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        What to write; failures and warnings are not kept.
+    path : str or Path
+        Where to; an existing file is replaced.
+
+    Raises
+    ------
+    DatasetError
+        When the file cannot be written.
+    MissingExtraError
+        When pyarrow is not installed.
+    """
+    pyarrow, parquet = _pyarrow()
+    columns: dict[str, Any] = {
+        name: [getattr(track, name) for track in table.tracks] for name in _TRACK_COLUMNS[:-1]
+    }
+    columns = {name: pyarrow.array(values, pyarrow.string()) for name, values in columns.items()}
+    columns["duration"] = pyarrow.array(table.durations, pyarrow.float64())
+    for name, values in zip(table.columns, table.X.T, strict=True):
+        columns[name] = pyarrow.array(np.ascontiguousarray(values), pyarrow.float32())
+    metadata = {
+        _EXTRACTOR_KEY: json.dumps(asdict(table.extractor)).encode(),
+        _DATASET_KEY: table.dataset.encode(),
+    }
+    arrow = pyarrow.table(columns).replace_schema_metadata(metadata)
+    with replacing(path, DatasetError) as temporary:
+        parquet.write_table(arrow, temporary)
+
+
+def load_table(path: str | Path, *, genres: Sequence[str] | None = None) -> FeatureTable:
+    """Read a feature table.
+
+    Parameters
+    ----------
+    path : str or Path
+        A Parquet file written by :func:`save_table`.
+    genres : sequence of str, optional
+        Keep only these.
+
+    Returns
+    -------
+    FeatureTable
+        Checked: columns of its extractor, finite values.
+
+    Raises
+    ------
+    DatasetError
+        When the file is missing, is no feature table, lacks columns, or has none of the genres.
+    MissingExtraError
+        When pyarrow is not installed.
+    """
+    pyarrow, parquet = _pyarrow()
+    try:
+        arrow = parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as err:
+        raise DatasetError(
+            f"cannot read {path} as a feature table: {' '.join(str(err).split())[:120]}",
+            hint="make one with `generify extract`",
+        ) from err
+    metadata = arrow.schema.metadata or {}
+    spec = _table_extractor(metadata, path)
+    columns = _check_columns(arrow.column_names, spec, path)
+    arrow = _cast(arrow, columns, path)
+    table = FeatureTable(
+        dataset=metadata.get(_DATASET_KEY, b"table").decode(),
+        tracks=_table_tracks(arrow, path),
+        X=np.column_stack([arrow[name].to_numpy() for name in columns]).astype(np.float32),
+        columns=columns,
+        extractor=spec,
+        durations=tuple(seconds or 0.0 for seconds in arrow["duration"].to_pylist()),
+    )
+    if not len(table.tracks) or not np.isfinite(table.X).all():
+        raise DatasetError(
+            f"{path} has no rows or holds empty values",
+            hint="make it again with `generify extract`",
+        )
+    return table if genres is None else _choose_genres(table, genres)
+
+
+def _table_extractor(metadata: dict[bytes, bytes], path: str | Path) -> ExtractorSpec:
+    try:
+        return ExtractorSpec(**json.loads(metadata[_EXTRACTOR_KEY]))
+    except (KeyError, ValueError, TypeError) as err:
+        raise DatasetError(
+            f"{path} does not say which extractor made it", hint="make it with `generify extract`"
+        ) from err
+
+
+def _check_columns(names: Sequence[str], spec: ExtractorSpec, path: str | Path) -> tuple[str, ...]:
+    try:
+        extractor = get_extractor(spec.name)
+    except ParameterError as err:
+        raise DatasetError(f"{path}: {err}", hint="make it again with `generify extract`") from err
+    if extractor.spec != spec:
+        raise DatasetError(
+            f"{path} holds {spec}, this Generify computes {extractor.spec}",
+            hint="make it again with `generify extract`",
+        )
+    missing = [name for name in (*_TRACK_COLUMNS, *extractor.columns) if name not in set(names)]
+    if missing:
+        raise DatasetError(
+            f"{path} lacks {len(missing)} column(s): {', '.join(missing[:5])}",
+            hint="make it again with `generify extract`",
+        )
+    return extractor.columns
+
+
+def _cast(arrow: Any, columns: tuple[str, ...], path: str | Path) -> Any:
+    """Give the columns that are wanted the kinds that are expected; other programs widen them."""
+    pyarrow, _ = _pyarrow()
+    kinds = dict.fromkeys(_TRACK_COLUMNS, pyarrow.string())
+    kinds |= {"duration": pyarrow.float64(), **dict.fromkeys(columns, pyarrow.float32())}
+    try:
+        schema = pyarrow.schema(list(kinds.items()), metadata=arrow.schema.metadata)
+        return arrow.select(list(kinds)).cast(schema)
+    except pyarrow.ArrowException as err:
+        raise DatasetError(
+            f"{path} holds values of the wrong kind: {' '.join(str(err).split())[:120]}",
+            hint="make it again with `generify extract`",
+        ) from err
+
+
+def _table_tracks(arrow: Any, path: str | Path) -> tuple[Track, ...]:
+    fields = [arrow[name].to_pylist() for name in _TRACK_COLUMNS[:-1]]
+    tracks = tuple(
+        Track(track=track, path=file, genre=genre, artist=artist, split=split)
+        for track, file, genre, artist, split in zip(*fields, strict=True)
+    )
+    nameless = sum(not (track.genre and track.track) for track in tracks)
+    if nameless:
+        raise DatasetError(
+            f"{path} has {nameless} rows without a track or a genre", hint="fill them in"
+        )
+    return tracks
+
+
+def _choose_genres(table: FeatureTable, genres: Sequence[str]) -> FeatureTable:
+    unknown = [genre for genre in genres if genre not in table.genres]
+    if unknown:
+        raise DatasetError(
+            f"{table.dataset} has no genre {', '.join(unknown)}; it has {', '.join(table.genres)}"
+        )
+    wanted = set(genres)
+    return table.choose([i for i, track in enumerate(table.tracks) if track.genre in wanted])

@@ -1,0 +1,427 @@
+"""From a feature table to a judged model: the only place that picks folds, seeds and settings.
+
+A recipe is features and a classifier. It is judged by fitting it anew on every fold of a split;
+the model that is kept is then fitted on everything that it may see. Its card carries the figure of
+the folds, never one measured on what it was fitted on. Probabilities are calibrated with a
+temperature that is found by cross-validation within each training part.
+
+In it: :func:`evaluate_recipe`, :func:`compare_classifiers`, :func:`train_model`,
+:func:`evaluate_model`, :class:`Training`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from generify import defaults
+from generify.classifiers import list_classifiers, to_onnx
+from generify.datasets import Track
+from generify.datasets.splits import possible_splits
+from generify.errors import DatasetError, ParameterError
+from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions
+from generify.model import CARD_KEY, GenreModel, ModelCard, track_fingerprint
+from generify.recipe import Recipe, fit_recipe, split_table
+from generify.table import FeatureTable
+
+__all__ = [
+    "Training",
+    "compare_classifiers",
+    "default_split",
+    "evaluate_model",
+    "evaluate_recipe",
+    "train_model",
+]
+
+_LIBRARIES = ("generify", "numpy", "scikit-learn", "skl2onnx")
+
+Step = Callable[[int, int], None]
+"""Called with the number of folds done and of all folds."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained model and how it was judged.
+
+    Attributes
+    ----------
+    model : GenreModel
+        Fitted on everything that it may see.
+    report : EvaluationReport
+        Of the same recipe, fitted anew on every fold.
+    """
+
+    model: GenreModel
+    report: EvaluationReport
+
+
+def default_split(tracks: Sequence[Track]) -> str:
+    """Choose the split that flatters least among those that these tracks allow.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        The tracks.
+
+    Returns
+    -------
+    str
+        ``"given"`` where a dataset without published lists marks its own test tracks, ``"artist"``
+        where artists are known, else ``"random"``.
+    """
+    possible = possible_splits(tracks)
+    wanted = ("artist", "random") if "fault-filtered" in possible else ("given", "artist", "random")
+    return next(name for name in wanted if name in possible)
+
+
+def _check_learnable(table: FeatureTable) -> None:
+    counts = {genre: int((table.y == i).sum()) for i, genre in enumerate(table.genres)}
+    if len(counts) < 2:
+        raise DatasetError(
+            f"{table.dataset} has {len(counts)} genre with usable tracks, a model needs two",
+            hint="add folders of other genres",
+        )
+    lonely = [genre for genre, count in counts.items() if count < 2]
+    if lonely:
+        raise DatasetError(
+            f"{table.dataset} has only one usable track of {', '.join(lonely)}; "
+            "each genre needs two or more, ten or more to be any good",
+            hint="add tracks, or leave the genre out with --genres",
+        )
+
+
+def evaluate_recipe(
+    table: FeatureTable,
+    classifier: str = defaults.CLASSIFIER,
+    *,
+    split: str | None = None,
+    n_folds: int = defaults.N_FOLDS,
+    random_state: int = 0,
+    step: Step | None = None,
+) -> EvaluationReport:
+    """Judge a recipe: fit it on every training part of a split, test it on the other.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Features of the tracks.
+    classifier : str
+        Name of the classifier.
+    split : str, optional
+        Name of the split; :func:`default_split` by default.
+    n_folds : int
+        Folds, where the split has no lists of its own.
+    random_state : int
+        Seed of all random choices.
+    step : callable, optional
+        Called after each fold.
+
+    Returns
+    -------
+    EvaluationReport
+        Over the tracks of all test parts together.
+
+    Raises
+    ------
+    DatasetError
+        When the tracks do not allow the split or there are too few of them.
+    ParameterError
+        When there is no such classifier or split.
+    MissingExtraError
+        When scikit-learn is not installed.
+    """
+    _check_learnable(table)
+    chosen = split_table(
+        table, split or default_split(table.tracks), n_folds=n_folds, random_state=random_state
+    )
+    rows, parts, accuracies = [], [], []
+    for number, fold in enumerate(chosen.folds, start=1):
+        fitted = fit_recipe(table, fold.train, Recipe(classifier, random_state))
+        part = fitted.predict_proba(table.X[fold.test], len(table.genres))
+        rows.append(fold.test)
+        parts.append(part)
+        accuracies.append(float((part.argmax(axis=1) == table.y[fold.test]).mean()))
+        if step is not None:
+            step(number, len(chosen.folds))
+    tested = np.concatenate(rows)
+    experiment = Experiment(
+        recipe=f"{table.extractor.name} + {classifier}",
+        dataset=table.dataset,
+        split=chosen.name,
+        split_meaning=chosen.meaning,
+        n_train=round(float(np.mean([len(fold.train) for fold in chosen.folds]))),
+        warnings=chosen.warnings + table.warnings,
+        failures=table.failures,
+    )
+    return evaluate_predictions(
+        table.y[tested],
+        np.concatenate(parts),
+        table.genres,
+        tracks=tuple(table.tracks[i].track for i in tested),
+        experiment=experiment,
+        fold_accuracies=tuple(accuracies),
+    )
+
+
+def compare_classifiers(
+    table: FeatureTable,
+    classifiers: Sequence[str] | None = None,
+    *,
+    split: str | None = None,
+    n_folds: int = defaults.N_FOLDS,
+    random_state: int = 0,
+    step: Step | None = None,
+) -> tuple[EvaluationReport, ...]:
+    """Judge several classifiers on the same folds.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Features of the tracks.
+    classifiers : sequence of str, optional
+        Names of the classifiers; all by default.
+    split : str, optional
+        Name of the split; :func:`default_split` by default.
+    n_folds : int
+        Folds, where the split has no lists of its own.
+    random_state : int
+        Seed of all random choices.
+    step : callable, optional
+        Called after each classifier.
+
+    Returns
+    -------
+    tuple of EvaluationReport
+        In the order of ``classifiers``.
+
+    Raises
+    ------
+    DatasetError
+        When the tracks do not allow the split or there are too few of them.
+    ParameterError
+        When there is no such classifier or split.
+    """
+    names = tuple(classifiers or list_classifiers())
+    reports = []
+    for number, name in enumerate(names, start=1):
+        reports.append(
+            evaluate_recipe(table, name, split=split, n_folds=n_folds, random_state=random_state)
+        )
+        if step is not None:
+            step(number, len(names))
+    return tuple(reports)
+
+
+def train_model(
+    table: FeatureTable,
+    classifier: str = defaults.CLASSIFIER,
+    *,
+    name: str = "model",
+    split: str | None = None,
+    hold_out: bool = False,
+    n_folds: int = defaults.N_FOLDS,
+    random_state: int = 0,
+    licence: str = "",
+    attribution: str = "",
+    step: Step | None = None,
+) -> Training:
+    """Train a model and judge its recipe.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Features of the tracks.
+    classifier : str
+        Name of the classifier.
+    name : str
+        The model's name.
+    split : str, optional
+        Split on which the recipe is judged; :func:`default_split` by default.
+    hold_out : bool
+        Whether tracks marked ``test`` are kept from the model, so that it can be measured on them
+        afterwards.
+    n_folds : int
+        Folds, where the split has no lists of its own.
+    random_state : int
+        Seed of all random choices.
+    licence, attribution : str
+        Terms of use and whom to credit, for the card.
+    step : callable, optional
+        Called after each fold.
+
+    Returns
+    -------
+    Training
+        The model, and the report that its card quotes.
+
+    Raises
+    ------
+    DatasetError
+        When there are too few tracks, genres or folds.
+    ParameterError
+        When there is no such classifier or split, or nothing is marked ``test`` to be held out.
+    MissingExtraError
+        When scikit-learn or skl2onnx is not installed.
+    """
+    report = evaluate_recipe(
+        table, classifier, split=split, n_folds=n_folds, random_state=random_state, step=step
+    )
+    seen = _without_test(table) if hold_out else table
+    _check_learnable(seen)
+    fitted = fit_recipe(seen, np.arange(len(seen.tracks)), Recipe(classifier, random_state))
+    card = ModelCard(
+        name=name,
+        version="1",
+        genres=seen.genres,
+        extractor=seen.extractor,
+        classifier=classifier,
+        dataset=seen.dataset,
+        n_tracks={genre: int((seen.y == i).sum()) for i, genre in enumerate(seen.genres)},
+        trained_on=tuple(sorted(track_fingerprint(t.genre, t.track) for t in seen.tracks)),
+        random_state=random_state,
+        metrics=card_metrics(report),
+        temperature=round(fitted.temperature, 4),
+        licence=licence,
+        attribution=attribution,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        libraries={library: metadata.version(library) for library in _LIBRARIES},
+    )
+    graph = to_onnx(
+        fitted.pipeline,
+        seen.X.shape[1],
+        temperature=fitted.temperature,
+        metadata={CARD_KEY: card.to_json()},
+    )
+    return Training(GenreModel.from_bytes(graph, source=name), report)
+
+
+def card_metrics(report: EvaluationReport) -> dict[str, Any]:
+    """Choose what a model card quotes from a report.
+
+    Parameters
+    ----------
+    report : EvaluationReport
+        How the recipe was judged.
+
+    Returns
+    -------
+    dict
+        Plain values; the split always with them.
+    """
+    names = ("accuracy", "low", "high", "macro_f1", "macro_auc", "top3", "calibration_error")
+    return {
+        "split": report.experiment.split,
+        "split_meaning": report.experiment.split_meaning,
+        "n_tracks": report.n_tracks,
+        "n_train": report.experiment.n_train,
+        **{name: round(getattr(report, name), 4) for name in names},
+    }
+
+
+def _without_test(table: FeatureTable) -> FeatureTable:
+    kept = [i for i, track in enumerate(table.tracks) if track.split != "test"]
+    if len(kept) == len(table.tracks):
+        raise ParameterError(
+            f"{table.dataset} marks no track as test, so none can be held out",
+            hint="leave --hold-out away, or give a manifest with a split column",
+        )
+    return table.choose(kept)
+
+
+def evaluate_model(
+    model: GenreModel, table: FeatureTable, *, split: str | None = None, include_seen: bool = False
+) -> EvaluationReport:
+    """Judge a finished model on tracks that it has not seen.
+
+    Parameters
+    ----------
+    model : GenreModel
+        A trained model.
+    table : FeatureTable
+        Features of the tracks, by the model's extractor.
+    split : str, optional
+        Only the test tracks of this split; all tracks by default.
+    include_seen : bool
+        Whether tracks that the model was trained on are tested too. That figure flatters, and the
+        report says so.
+
+    Returns
+    -------
+    EvaluationReport
+        In the order of the model's genres.
+
+    Raises
+    ------
+    DatasetError
+        When no unseen track is left, a genre is not among the model's, or the split is impossible.
+    ParameterError
+        When the features are another extractor's.
+    """
+    if table.extractor != model.card.extractor:
+        raise ParameterError(
+            f"the model expects {model.card.extractor}, the table holds {table.extractor}"
+        )
+    foreign = [genre for genre in table.genres if genre not in model.genres]
+    if foreign:
+        raise DatasetError(
+            f"the model does not know {', '.join(foreign)}; it knows {', '.join(model.genres)}",
+            hint="choose genres that it knows with --genres",
+        )
+    chosen = _test_part(table, split)
+    kept, n_seen = _unseen(model.card, chosen, include_seen)
+    number = {genre: i for i, genre in enumerate(model.genres)}
+    return evaluate_predictions(
+        np.array([number[track.genre] for track in kept.tracks], dtype=np.intp),
+        model.predict_proba(kept.X),
+        model.genres,
+        tracks=tuple(track.track for track in kept.tracks),
+        experiment=_model_experiment(model.card, kept, split, n_seen, include_seen),
+    )
+
+
+def _test_part(table: FeatureTable, split: str | None) -> FeatureTable:
+    if split is None:
+        return table
+    folds = split_table(table, split, n_folds=defaults.N_FOLDS, random_state=0).folds
+    return table.choose(np.sort(np.concatenate([fold.test for fold in folds])))
+
+
+def _unseen(card: ModelCard, table: FeatureTable, include_seen: bool) -> tuple[FeatureTable, int]:
+    known = set(card.trained_on)
+    seen = [track_fingerprint(track.genre, track.track) in known for track in table.tracks]
+    if include_seen or not any(seen):
+        return table, sum(seen)
+    rows = [i for i, was_seen in enumerate(seen) if not was_seen]
+    if not rows:
+        raise DatasetError(
+            f"{card.name} was trained on all {len(seen)} of these tracks; "
+            "a figure measured on them would say nothing",
+            hint="judge the recipe instead (--features, --classifier), or give --include-seen",
+        )
+    return table.choose(rows), sum(seen)
+
+
+def _model_experiment(
+    card: ModelCard, table: FeatureTable, split: str | None, n_seen: int, include_seen: bool
+) -> Experiment:
+    note = f"{n_seen} tracks that the model was trained on were "
+    remarks = table.warnings
+    if n_seen:
+        remarks = (note + ("tested too: this flatters" if include_seen else "left out"), *remarks)
+    meaning = "tracks that the model was not trained on, as far as their names tell"
+    if include_seen and n_seen:
+        meaning = "tracks of which the model was trained on some: no measure of new songs"
+    return Experiment(
+        recipe=f"model {card.name}",
+        dataset=table.dataset,
+        split="unseen tracks" if split is None else f"{split}, test part",
+        split_meaning=meaning,
+        n_train=sum(card.n_tracks.values()),
+        warnings=remarks,
+        failures=table.failures,
+    )
