@@ -1,0 +1,335 @@
+"""One HTML page from a report and its figures, in plain words.
+
+Conventions: a page is a single file without scripts and without outside addresses: style and
+figures are inside it, so that it can be mailed, printed and kept. It never gives a figure without
+the split it was measured on. Everything that comes from file names is escaped. No date is written:
+equal reports give equal files.
+
+In it: :func:`write_report`, :func:`write_comparison`, :class:`ReportFiles`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import statistics
+import struct
+import unicodedata
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generify.atomic import replacing
+from generify.errors import GenerifyError, MissingExtraError
+from generify.evaluation import EvaluationReport
+from generify.plots import (
+    Spectrogram,
+    plot_calibration,
+    plot_comparison,
+    plot_confusion,
+    plot_roc_curve,
+    plot_roc_curves,
+    plot_roc_grid,
+    plot_spectrograms,
+    render_figure,
+)
+
+__all__ = ["ReportFiles", "write_comparison", "write_report"]
+
+_WORST_MISTAKES = 20
+_SCREEN_DPI = 96  # figures have twice as many dots, for sharp screens and for paper
+_PNG_DPI = 192
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """What a report was written to.
+
+    Attributes
+    ----------
+    html : Path
+        The page.
+    json : Path
+        The same figures for programs.
+    figures : tuple of Path
+        PNG files, in the order of the page, curves of single genres last.
+    """
+
+    html: Path
+    json: Path
+    figures: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A figure inside the page."""
+
+    title: str
+    caption: str
+    content: bytes
+
+    @property
+    def address(self) -> str:
+        return "data:image/png;base64," + b64encode(self.content).decode("ascii")
+
+    @property
+    def width(self) -> int:
+        """Pixels on the page, from the PNG header."""
+        pixels: int = struct.unpack(">I", self.content[16:20])[0]
+        return round(pixels * _SCREEN_DPI / _PNG_DPI)
+
+
+_CAPTIONS = {
+    "confusion": (
+        "Who is taken for whom",
+        "Each row is a true genre and adds up to 100%. The dark diagonal is right; every other "
+        "cell says how many tracks of the row's genre were called by the column's name.",
+    ),
+    "roc": (
+        "ROC curves",
+        "A curve shows how many tracks of a genre are found (upward) for how many others are "
+        "wrongly called so (to the right). The nearer to the top left corner the better; the "
+        "dashed diagonal is guessing.",
+    ),
+    "roc-grid": (
+        "ROC curve of each genre",
+        "The same curves one by one; AUC is the area below the curve, 1 is perfect and 0.5 is "
+        "guessing.",
+    ),
+    "calibration": (
+        "Can its confidence be believed?",
+        "On the dashed line a confidence of 70% means right 7 times in 10. Points above it: too "
+        "modest. Points below it: too sure. The bars count the tracks behind each point.",
+    ),
+    "spectrograms": (
+        "What the tracks look like",
+        "Time runs to the right and pitch upward, brighter is louder: steady stripes are held "
+        "notes, upright lines are drum beats.",
+    ),
+    "comparison": (
+        "Fold by fold",
+        "Each point is the accuracy on one fold, the box holds the middle half of them and the "
+        "thick line is the median. Boxes that overlap widely do not show a difference.",
+    ),
+}
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.1%}"
+
+
+def _decimal(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _render_page(template: str, **values: Any) -> str:
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ModuleNotFoundError as err:
+        raise MissingExtraError.for_extra("train", "jinja2") from err
+    environment = Environment(
+        loader=PackageLoader("generify", "report_templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": _percent, "decimal": _decimal}
+    return environment.get_template(template).render(**values)
+
+
+def _prepare_folder(folder: Path) -> Path:
+    """Make the folder and try it, so that nobody waits for figures that cannot be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise GenerifyError(
+            f"cannot make the folder {folder}: {err.strerror or err}",
+            hint="choose a folder that you may write to",
+        ) from err
+    with replacing(folder / ".writable", GenerifyError):
+        pass
+    (folder / ".writable").unlink(missing_ok=True)
+    return folder
+
+
+def _write(path: Path, content: bytes) -> Path:
+    with replacing(path, GenerifyError) as temporary:
+        temporary.write_bytes(content)
+    return path
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> Path:
+    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
+    return _write(path, f"{text}\n".encode())
+
+
+def _file_stems(genres: Sequence[str]) -> dict[str, str]:
+    """Give each genre a part of a file name that every system takes, no two alike."""
+    stems: dict[str, str] = {}
+    for number, genre in enumerate(genres, start=1):
+        letters = unicodedata.normalize("NFKD", genre).encode("ascii", "ignore").decode()
+        base = re.sub(r"[^a-z0-9]+", "-", letters.lower()).strip("-")[:40] or f"genre-{number}"
+        stem, copy = base, 1
+        while stem in stems.values():
+            copy += 1
+            stem = f"{base}-{copy}"
+        stems[genre] = stem
+    return stems
+
+
+def _picture(name: str, figure: Any) -> _Picture:
+    title, caption = _CAPTIONS[name]
+    return _Picture(title, caption, render_figure(figure, "png"))
+
+
+def _report_pictures(
+    report: EvaluationReport, spectrograms: Sequence[Spectrogram]
+) -> dict[str, _Picture]:
+    pictures = {"confusion": _picture("confusion", plot_confusion(report))}
+    if report.roc_curves:
+        pictures["roc"] = _picture("roc", plot_roc_curves(report))
+        pictures["roc-grid"] = _picture("roc-grid", plot_roc_grid(report))
+    pictures["calibration"] = _picture("calibration", plot_calibration(report))
+    if spectrograms:
+        pictures["spectrograms"] = _picture("spectrograms", plot_spectrograms(spectrograms))
+    return pictures
+
+
+def _write_figures(
+    report: EvaluationReport, pictures: dict[str, _Picture], folder: Path
+) -> tuple[Path, ...]:
+    files = [_write(folder / f"{name}.png", p.content) for name, p in pictures.items()]
+    stems = _file_stems(report.genres)
+    for curve in report.roc_curves:
+        content = render_figure(plot_roc_curve(report, curve.genre), "png")
+        files.append(_write(folder / f"roc_{stems[curve.genre]}.png", content))
+    return tuple(files)
+
+
+def write_report(
+    report: EvaluationReport,
+    folder: str | Path,
+    *,
+    spectrograms: Sequence[Spectrogram] = (),
+    notes: Sequence[str] = (),
+) -> ReportFiles:
+    """Write a report as a page, as JSON, and as figures.
+
+    Parameters
+    ----------
+    report : EvaluationReport
+        The report.
+    folder : str or Path
+        Where to; made if missing. ``report.html``, ``report.json`` and ``figures/*.png`` in it are
+        replaced, anything else is left alone.
+    spectrograms : sequence of (str, ndarray of shape (n_mels, n_frames), float)
+        Examples to show: title, dB and length in seconds, as :func:`plot_spectrograms` takes them.
+    notes : sequence of str
+        Paragraphs to add below the headline.
+
+    Returns
+    -------
+    ReportFiles
+        What was written.
+
+    Raises
+    ------
+    GenerifyError
+        When the folder cannot be made or written, before any work is done.
+    ParameterError
+        When a spectrogram is not a matrix over a positive time.
+    MissingExtraError
+        When matplotlib or jinja2 is not installed.
+    """
+    target = _prepare_folder(Path(folder))
+    figures = _prepare_folder(target / "figures")
+    pictures = _report_pictures(report, spectrograms)
+    page = _render_page(
+        "report.html",
+        report=report,
+        experiment=report.experiment,
+        pictures=list(pictures.values()),
+        mistakes=report.mistakes[:_WORST_MISTAKES],
+        notes=notes,
+    )
+    files = _write_figures(report, pictures, figures)
+    return ReportFiles(
+        html=_write(target / "report.html", page.encode()),
+        json=_write_json(target / "report.json", report.to_dict()),
+        figures=files,
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One recipe in the table of a comparison."""
+
+    label: str
+    report: EvaluationReport
+
+    @property
+    def folds(self) -> str:
+        """Mean and standard deviation over the folds."""
+        accuracies = self.report.fold_accuracies
+        if not accuracies:
+            return "–"
+        mean = statistics.fmean(accuracies)
+        if len(accuracies) == 1:
+            return f"{mean:.1%}"
+        return f"{mean:.1%} ± {100 * statistics.stdev(accuracies):.1f}"
+
+
+def write_comparison(
+    reports: Sequence[EvaluationReport], labels: Sequence[str], folder: str | Path
+) -> ReportFiles:
+    """Write several recipes side by side as a page, as JSON, and as a box plot.
+
+    Parameters
+    ----------
+    reports : sequence of EvaluationReport
+        Measured on the same dataset, split and genres.
+    labels : sequence of str
+        A short name for each.
+    folder : str or Path
+        Where to; made if missing. ``comparison.html``, ``comparison.json`` and ``comparison.png``
+        in it are replaced, anything else is left alone.
+
+    Returns
+    -------
+    ReportFiles
+        What was written.
+
+    Raises
+    ------
+    GenerifyError
+        When the folder cannot be made or written, before any work is done.
+    ParameterError
+        When there is nothing to compare, labels are missing, or splits differ.
+    MissingExtraError
+        When matplotlib or jinja2 is not installed.
+    """
+    target = _prepare_folder(Path(folder))
+    picture = _picture("comparison", plot_comparison(reports, labels))
+    rows = [_Row(label, report) for label, report in zip(labels, reports, strict=True)]
+    warnings = dict.fromkeys(text for r in reports for text in r.experiment.warnings)
+    page = _render_page(
+        "comparison.html",
+        rows=rows,
+        best=max(rows, key=lambda row: row.report.accuracy),
+        experiment=reports[0].experiment,
+        n_tracks=reports[0].n_tracks,
+        n_genres=len(reports[0].genres),
+        warnings=list(warnings),
+        picture=picture,
+    )
+    content = {"recipes": [{"label": row.label, "report": row.report.to_dict()} for row in rows]}
+    return ReportFiles(
+        html=_write(target / "comparison.html", page.encode()),
+        json=_write_json(target / "comparison.json", content),
+        figures=(_write(target / "comparison.png", picture.content),),
+    )
