@@ -1,0 +1,52 @@
+"""``generify extract``: a dataset's features as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from generify import defaults
+from generify.cli.options import (
+    FeaturesOption,
+    GenresOption,
+    JobsOption,
+    NoCacheOption,
+    split_genres,
+)
+from generify.cli.results import check_output, read_features
+from generify.cli.terminal import print_failures, print_warnings, say
+
+__all__ = ["extract", "register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Try: generify extract my-music -o features.parquet")(extract)
+
+
+def extract(
+    dataset: Annotated[
+        Path,
+        typer.Argument(help="Folder of genre folders, or manifest (.csv).", show_default=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table to write (.parquet).", show_default=False)
+    ],
+    features: FeaturesOption = defaults.FEATURES,
+    genres: GenresOption = None,
+    jobs: JobsOption = 0,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Compute features of every track and write them as a Parquet table."""
+    from generify.table import save_table
+
+    check_output(output)
+    table = read_features(dataset, features, split_genres(genres), jobs=jobs, no_cache=no_cache)
+    save_table(table, output)
+    print_warnings(table.warnings)
+    print_failures(table.failures)
+    say(f"wrote {output}: {len(table.tracks)} tracks, {len(table.columns)} features")
+    if table.failures:
+        raise typer.Exit(1)

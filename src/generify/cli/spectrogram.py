@@ -1,0 +1,49 @@
+"""``generify spectrogram``: mel spectrograms as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from generify.cli.terminal import describe, say
+from generify.errors import AudioDecodeError, Failure
+
+__all__ = ["register", "spectrogram"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Try: generify spectrogram song.mp3 -o song.png")(spectrogram)
+
+
+def spectrogram(
+    songs: Annotated[
+        list[Path], typer.Argument(help="Songs, drawn side by side.", show_default=False)
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Picture to write (.png, .svg or .pdf).", show_default=False
+        ),
+    ],
+    seconds: Annotated[float, typer.Option(min=1, help="How much of each song is drawn.")] = 30.0,
+) -> None:
+    """Draw the mel spectrograms of songs."""
+    from generify.plots import plot_spectrograms, save_figure
+    from generify.workflow import load_mel
+
+    panels, failures = [], []
+    for song in songs:
+        try:
+            panels.append((song.name, *load_mel(song, seconds)))
+        except AudioDecodeError as err:
+            failures.append(Failure.from_error(song, err))
+    for failure in failures:
+        say(f"failed: {describe(failure)}")
+    if panels:
+        save_figure(plot_spectrograms(panels), output)
+        say(f"wrote {output}")
+    if failures:
+        raise typer.Exit(1)

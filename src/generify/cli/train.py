@@ -1,0 +1,70 @@
+"""``generify train``: a model from a folder of genre folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from generify import defaults
+from generify.cli.options import (
+    ClassifierOption,
+    DatasetArgument,
+    FeaturesOption,
+    GenresOption,
+    JobsOption,
+    NoCacheOption,
+    ReportOption,
+    SplitOption,
+    split_genres,
+)
+from generify.cli.results import check_output, open_report, print_report, read_features
+from generify.cli.terminal import print_failures, print_warnings, progress_bar, say
+
+__all__ = ["register", "train"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Try: generify train my-music -o mine.onnx --report report")(train)
+
+
+def train(
+    dataset: DatasetArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Model file to write.", show_default=False)
+    ],
+    features: FeaturesOption = defaults.FEATURES,
+    classifier: ClassifierOption = defaults.CLASSIFIER,
+    split: SplitOption = None,
+    hold_out: Annotated[
+        bool,
+        typer.Option("--hold-out", help="Keep tracks marked test from the model altogether."),
+    ] = False,
+    genres: GenresOption = None,
+    report: ReportOption = None,
+    jobs: JobsOption = 0,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """Train a model on your own genres, and judge it by cross-validation."""
+    from generify.training import train_model
+
+    check_output(output)
+    folder = open_report(report)
+    table = read_features(dataset, features, split_genres(genres), jobs=jobs, no_cache=no_cache)
+    with progress_bar("training") as progress:
+        training = train_model(
+            table, classifier, name=output.stem, split=split, hold_out=hold_out, step=progress
+        )
+    training.model.save(output)
+    print_warnings(training.report.experiment.warnings)
+    print_failures(table.failures)
+    print_report(training.report)
+    if folder is not None:
+        folder.write(training.report, table)
+    n_tracks = sum(training.model.card.n_tracks.values())
+    say(f"wrote {output}: {len(training.model.genres)} genres, fitted on {n_tracks} tracks")
+    say(f"try it: generify predict --model {output} SONG")
+    if table.failures:
+        raise typer.Exit(1)
