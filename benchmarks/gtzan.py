@@ -19,7 +19,7 @@ from typing import Any
 from generify.evaluation import EvaluationReport
 from generify.table import FeatureTable
 from generify.training import evaluate_recipe
-from gtzan_tables import make_table, read_mels
+from gtzan_tables import make_table, read_clips
 
 RECIPES = (("mfcc", "logreg"), ("timbre", "logreg"), ("timbre", "lda"))
 SPLITS = ("fault-filtered", "random")
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with mel128.npz")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
-    clips = read_mels(arguments.data)
+    clips = read_clips(arguments.data)
     rows = measure({features: make_table(features, clips) for features, _ in RECIPES})
     if arguments.json:
         print(json.dumps(rows, indent=2))

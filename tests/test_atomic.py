@@ -46,11 +46,11 @@ def test_a_reader_sees_the_old_file_until_the_end(tmp_path: Path) -> None:
 def test_a_reader_in_the_middle_of_the_old_file_is_not_disturbed(tmp_path: Path) -> None:
     target = tmp_path / "table.parquet"
     target.write_text("old file")
-    with target.open() as reader:
-        assert reader.read(3) == "old"
+    with target.open("rb", buffering=0) as reader:
+        assert reader.read(3) == b"old"
         with replacing(target) as temporary:
             temporary.write_text("NEW FILE")
-        assert reader.read() == " file"
+        assert reader.read() == b" file"
     assert target.read_text() == "NEW FILE"
 
 

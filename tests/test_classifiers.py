@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from generify.classifiers import (
     CLASSIFIERS,
+    TrainingSize,
     apply_temperature,
     fit_temperature,
     list_classifiers,
@@ -49,7 +50,7 @@ def run(graph: bytes, X: Features) -> Features:
 
 
 def fit(name: str, X: Features, y: Numbers) -> Any:
-    return make_classifier(name, smallest_genre=int(np.bincount(y).min())).fit(X, y)
+    return make_classifier(name, size=TrainingSize(len(y), int(np.bincount(y).min()))).fit(X, y)
 
 
 @every_classifier

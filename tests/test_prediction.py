@@ -194,7 +194,9 @@ def test_warnings_are_passed_on(song: Path, tmp_path: Path, music_model: GenreMo
 def test_a_timeline_covers_the_song_without_gaps(
     long_song: Path, music_model: GenreModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction_module, "_SILENCE", -1.0)  # so that nothing is left out
+    monkeypatch.setattr(
+        prediction_module, "is_silent", lambda _samples: False
+    )  # so that nothing is left out
     found = tuple(predict_timeline(long_song, music_model, duration=157.5))
     assert found[0].start == 0
     assert found[-1].end == 157.5

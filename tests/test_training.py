@@ -399,11 +399,11 @@ def test_seen_tracks_are_left_out_and_that_is_said(make_table: TableMaker) -> No
     assert "no measure of new songs" in everything.experiment.split_meaning
 
 
-def test_seen_tracks_are_known_in_another_folder(make_table: TableMaker) -> None:
+def test_seen_tracks_are_known_in_another_place(make_table: TableMaker) -> None:
     table = seen(make_table)
     model = train_model(table, "lda", n_folds=2).model
     moved = replace(
-        table, tracks=tuple(replace(t, track=f"elsewhere/{t.track}") for t in table.tracks)
+        table, tracks=tuple(replace(t, path=f"elsewhere/{t.track}.mp3") for t in table.tracks)
     )
     with pytest.raises(DatasetError, match="was trained on all 120 of these tracks"):
         evaluate_model(model, moved)
@@ -478,7 +478,7 @@ def test_one_track_of_a_genre(make_table: TableMaker) -> None:
 def test_very_few_tracks_are_enough_to_begin(make_table: TableMaker, classifier: str) -> None:
     table = make_table(["rock", "jazz"] * 12, separation=5)
     few = table.choose(range(20))
-    training = train_model(few, classifier)
+    training = train_model(few, classifier, n_folds=4)
     assert training.report.n_tracks == 20
     assert np.isfinite(training.model.predict_proba(table.X)).all()
 

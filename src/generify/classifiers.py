@@ -23,6 +23,7 @@ from generify.errors import MissingExtraError, ParameterError
 __all__ = [
     "CLASSIFIERS",
     "ClassifierFacts",
+    "TrainingSize",
     "apply_temperature",
     "fit_temperature",
     "list_classifiers",
@@ -38,6 +39,22 @@ _LOG_TEMPERATURES = (np.log(0.1), np.log(100.0))
 
 
 @dataclass(frozen=True)
+class TrainingSize:
+    """How much there is to train on; small sets limit some settings.
+
+    Attributes
+    ----------
+    n_tracks : int
+        All tracks.
+    smallest_genre : int
+        Tracks of the genre that has fewest.
+    """
+
+    n_tracks: int = 1000
+    smallest_genre: int = 100
+
+
+@dataclass(frozen=True)
 class ClassifierFacts:
     """What a classifier is.
 
@@ -46,48 +63,49 @@ class ClassifierFacts:
     title : str
         Its name in words.
     build : callable
-        Takes the number of calibration folds and the seed, gives an unfitted estimator.
+        Takes the size of the training part and the seed, gives an unfitted estimator.
     """
 
     title: str
-    build: Callable[[int, int], Any]
+    build: Callable[[TrainingSize, int], Any]
 
 
-def _logreg(_n_folds: int, random_state: int) -> Any:
+def _logreg(_size: TrainingSize, random_state: int) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=1.0, max_iter=2000, random_state=random_state)
 
 
-def _lda(_n_folds: int, _random_state: int) -> Any:
+def _lda(_size: TrainingSize, _random_state: int) -> Any:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
 
 
-def _knn(_n_folds: int, _random_state: int) -> Any:
+def _knn(size: TrainingSize, _random_state: int) -> Any:
     from sklearn.neighbors import KNeighborsClassifier
 
     # uniform weights: distance weights convert to a wrong graph
-    return KNeighborsClassifier(n_neighbors=9, weights="uniform")
+    return KNeighborsClassifier(n_neighbors=min(9, size.n_tracks), weights="uniform")
 
 
-def _cart(_n_folds: int, random_state: int) -> Any:
+def _cart(_size: TrainingSize, random_state: int) -> Any:
     from sklearn.tree import DecisionTreeClassifier
 
     return DecisionTreeClassifier(min_samples_leaf=5, random_state=random_state)
 
 
-def _nb(_n_folds: int, _random_state: int) -> Any:
+def _nb(_size: TrainingSize, _random_state: int) -> Any:
     from sklearn.naive_bayes import GaussianNB
 
     return GaussianNB(var_smoothing=1e-3)
 
 
-def _svm(n_folds: int, _random_state: int) -> Any:
+def _svm(size: TrainingSize, _random_state: int) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import SVC
 
+    n_folds = max(2, min(_MAX_CALIBRATION_FOLDS, size.smallest_genre))
     # in place of SVC(probability=True), which scikit-learn has deprecated
     return CalibratedClassifierCV(SVC(C=10.0, gamma="scale"), cv=n_folds, ensemble=False)
 
@@ -120,15 +138,15 @@ def list_classifiers() -> tuple[str, ...]:
     return tuple(CLASSIFIERS)
 
 
-def make_classifier(name: str, *, smallest_genre: int = 10, random_state: int = 0) -> Any:
+def make_classifier(name: str, *, size: TrainingSize | None = None, random_state: int = 0) -> Any:
     """Make an unfitted classifier.
 
     Parameters
     ----------
     name : str
         One of :func:`list_classifiers`.
-    smallest_genre : int
-        Tracks of the genre that has fewest; limits the folds that calibrate probabilities.
+    size : TrainingSize, optional
+        How much there is to train on; plenty by default.
     random_state : int
         Seed of all random choices.
 
@@ -151,8 +169,8 @@ def make_classifier(name: str, *, smallest_genre: int = 10, random_state: int = 
         from sklearn.preprocessing import StandardScaler
     except ModuleNotFoundError as err:
         raise MissingExtraError.for_extra("train", "scikit-learn") from err
-    n_folds = max(2, min(_MAX_CALIBRATION_FOLDS, smallest_genre))
-    return make_pipeline(StandardScaler(), CLASSIFIERS[name].build(n_folds, random_state))
+    estimator = CLASSIFIERS[name].build(size or TrainingSize(), random_state)
+    return make_pipeline(StandardScaler(), estimator)
 
 
 def fit_temperature(y: NDArray[np.intp], probabilities: NDArray[np.floating]) -> float:

@@ -52,16 +52,14 @@ def track_fingerprint(genre: str, track: str) -> str:
     Parameters
     ----------
     genre, track : str
-        Genre and name of the track; the name's folder is left out, so the same clip is known again
-        in another layout or encoding.
+        Genre and name of the track, which are the same in another encoding or place.
 
     Returns
     -------
     str
         Eight hexadecimal digits.
     """
-    name = f"{genre}/{track.rsplit('/', 1)[-1]}"
-    return hashlib.sha256(name.encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{genre}/{track}".encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -267,9 +265,10 @@ class GenreModel:
         except ParameterError as err:
             raise ModelError(f"{source}: {err}", hint="upgrade Generify") from err
         if extractor.spec != self.card.extractor:
+            same = str(extractor.spec) == str(self.card.extractor)
             raise ModelError(
                 f"{source} was trained on features {self.card.extractor}, "
-                f"this Generify computes {extractor.spec}",
+                f"this Generify computes {extractor.spec}{' with other parameters' * same}",
                 hint="train it again with `generify train`",
             )
         inputs = {n.name: (n.type, n.shape[1:]) for n in self._session.get_inputs()}

@@ -1,6 +1,6 @@
 """Song in, genre out: :func:`predict`, and the :class:`Prediction` that everything else passes on.
 
-The timeline judges slots of 3 s, each from the 12 s around it: long enough for the features to mean
+The timeline judges slots of 3 s, each from the 15 s around it: long enough for the features to mean
 something, short enough to follow a song. Slots whose surroundings are silent are left out. A song
 is read a minute at a time, so memory does not grow with its length.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generify import defaults
-from generify.audio import Audio, load_audio
+from generify.audio import Audio, is_silent, load_audio
 from generify.errors import ParameterError
 from generify.excerpts import DEFAULT_PLAN, ExcerptPlan, Excerpts, load_excerpts
 from generify.model import GenreModel, load_model
@@ -32,9 +32,8 @@ __all__ = [
 ]
 
 _SLOT = 3.0
-_CONTEXT = 12.0
+_MARGIN = 6.0  # heard before and after a slot: 15 s in all
 _BLOCK = 20 * _SLOT  # seconds decoded at once for a timeline
-_SILENCE = 1e-4  # peak of a stretch that has nothing to judge, -80 dBFS
 
 
 @dataclass(frozen=True)
@@ -279,27 +278,37 @@ def predict_timeline(
     AudioDecodeError
         When the file cannot be heard.
     """
-    margin = (_CONTEXT - _SLOT) / 2
     for block_start in np.arange(0, duration, _BLOCK).tolist():
-        first = max(0.0, block_start - margin)
-        last = min(duration, block_start + _BLOCK + margin)
+        first = max(0.0, block_start - _MARGIN)
+        last = min(duration, block_start + _BLOCK + _MARGIN)
         if last - first < 1:
             continue  # under a second left over: nothing to judge it by
         block = load_audio(os.fspath(path), start=first, duration=last - first, allow_silence=True)
-        for start in np.arange(block_start, min(block_start + _BLOCK, duration), _SLOT).tolist():
-            context = _cut(block, start - margin, start + _SLOT + margin)
-            if len(context) >= block.sample_rate and np.abs(context).max() > _SILENCE:
-                excerpts = Excerpts.from_samples(context, block.sample_rate)
-                yield _segment(model, excerpts, start, min(start + _SLOT, duration))
+        starts = np.arange(block_start, min(block_start + _BLOCK, duration), _SLOT).tolist()
+        yield from _judge_slots(model, block, starts, duration)
 
 
-def _cut(block: Audio, start: float, end: float) -> NDArray[np.float32]:
-    first = max(0, round((start - block.start) * block.sample_rate))
-    last = max(0, round((end - block.start) * block.sample_rate))
-    return block.samples[first:last]
+def _judge_slots(
+    model: GenreModel, block: Audio, starts: list[float], duration: float
+) -> Iterator[TimelineSegment]:
+    spans = {start: _span(block, start - _MARGIN, start + _SLOT + _MARGIN) for start in starts}
+    heard = {start: span for start, span in spans.items() if _is_heard(block, span)}
+    if not heard:
+        return
+    X = model.extractor.extract_spans(block.samples, block.sample_rate, list(heard.values()))
+    for start, row in zip(heard, model.predict_proba(X), strict=True):
+        genres = _in_model_order(model, row)
+        best = max(genres, key=lambda g: g.probability)
+        end = min(start + _SLOT, duration)
+        yield TimelineSegment(start, end, best.genre, best.probability, genres)
 
 
-def _segment(model: GenreModel, excerpts: Excerpts, start: float, end: float) -> TimelineSegment:
-    genres = _in_model_order(model, _probabilities(model, excerpts))
-    best = max(genres, key=lambda g: g.probability)
-    return TimelineSegment(start, end, best.genre, best.probability, genres)
+def _span(block: Audio, start: float, end: float) -> tuple[int, int]:
+    first = round((start - block.start) * block.sample_rate)
+    last = round((end - block.start) * block.sample_rate)
+    return max(0, first), min(len(block.samples), max(0, last))
+
+
+def _is_heard(block: Audio, span: tuple[int, int]) -> bool:
+    part = block.samples[slice(*span)]
+    return len(part) >= block.sample_rate and not is_silent(part)

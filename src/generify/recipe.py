@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generify.classifiers import apply_temperature, fit_temperature, make_classifier
+from generify.classifiers import TrainingSize, apply_temperature, fit_temperature, make_classifier
 from generify.datasets.splits import Split, make_split, possible_splits
 from generify.errors import DatasetError
 from generify.table import FeatureTable
@@ -75,18 +75,23 @@ class FittedRecipe:
 
 
 def _fit_pipeline(X: NDArray[np.float32], y: NDArray[np.intp], recipe: Recipe) -> Any:
-    counts = np.bincount(y)
-    smallest = int(counts[counts > 0].min())
-    pipeline = make_classifier(
-        recipe.classifier, smallest_genre=smallest, random_state=recipe.random_state
-    )
     from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
 
+    counts = np.bincount(y)
+    size = TrainingSize(n_tracks=len(y), smallest_genre=int(counts[counts > 0].min()))
+    pipeline = make_classifier(recipe.classifier, size=size, random_state=recipe.random_state)
     # one thread: on matrices this small more of them made logistic regression 13 times slower
     with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
         # scikit-learn's remarks on genres of one track; the report says how many tracks there were
         warnings.simplefilter("ignore", UserWarning)
-        return pipeline.fit(X, y)
+        try:
+            return pipeline.fit(X, y)
+        except ValueError as err:
+            raise DatasetError(
+                f"{recipe.classifier} cannot be fitted to {size.n_tracks} tracks, "
+                f"{size.smallest_genre} of the rarest genre",
+                hint="add tracks, ten or more a genre",
+            ) from err
 
 
 def fit_recipe(table: FeatureTable, rows: NDArray[np.intp], recipe: Recipe) -> FittedRecipe:
@@ -108,6 +113,8 @@ def fit_recipe(table: FeatureTable, rows: NDArray[np.intp], recipe: Recipe) -> F
 
     Raises
     ------
+    DatasetError
+        When there are too few tracks for the classifier.
     ParameterError
         When there is no such classifier.
     MissingExtraError
@@ -119,20 +126,28 @@ def fit_recipe(table: FeatureTable, rows: NDArray[np.intp], recipe: Recipe) -> F
 
 def _find_temperature(table: FeatureTable, recipe: Recipe) -> float:
     """Calibrate by cross-validation within what is trained on; 1 where there is too little."""
-    split = "artist" if "artist" in possible_splits(table.tracks) else "random"
     try:
-        inner = split_table(
-            table, split, n_folds=_N_CALIBRATION_FOLDS, random_state=recipe.random_state
-        )
+        y, probabilities = _cross_predict(table, recipe)
     except DatasetError:
         return 1.0
-    n_genres = len(table.genres)
+    return fit_temperature(y, probabilities)
+
+
+def _cross_predict(
+    table: FeatureTable, recipe: Recipe
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    split = "artist" if "artist" in possible_splits(table.tracks) else "random"
+    inner = split_table(
+        table, split, n_folds=_N_CALIBRATION_FOLDS, random_state=recipe.random_state
+    )
     parts = []
     for fold in inner.folds:
         pipeline = _fit_pipeline(table.X[fold.train], table.y[fold.train], recipe)
-        parts.append(FittedRecipe(pipeline, 1.0).predict_proba(table.X[fold.test], n_genres))
+        parts.append(
+            FittedRecipe(pipeline, 1.0).predict_proba(table.X[fold.test], len(table.genres))
+        )
     tested = np.concatenate([fold.test for fold in inner.folds])
-    return fit_temperature(table.y[tested], np.concatenate(parts))
+    return table.y[tested], np.concatenate(parts)
 
 
 def split_table(table: FeatureTable, split: str, *, n_folds: int, random_state: int) -> Split:

@@ -12,6 +12,7 @@ In it: :func:`evaluate_recipe`, :func:`compare_classifiers`, :func:`train_model`
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -311,7 +312,7 @@ def card_metrics(report: EvaluationReport) -> dict[str, Any]:
     Returns
     -------
     dict
-        Plain values; the split always with them.
+        Plain values, None for what could not be measured; the split always with them.
     """
     names = ("accuracy", "low", "high", "macro_f1", "macro_auc", "top3", "calibration_error")
     return {
@@ -319,8 +320,12 @@ def card_metrics(report: EvaluationReport) -> dict[str, Any]:
         "split_meaning": report.experiment.split_meaning,
         "n_tracks": report.n_tracks,
         "n_train": report.experiment.n_train,
-        **{name: round(getattr(report, name), 4) for name in names},
+        **{name: _rounded(getattr(report, name)) for name in names},
     }
+
+
+def _rounded(figure: float) -> float | None:
+    return None if math.isnan(figure) else round(figure, 4)
 
 
 def _without_test(table: FeatureTable) -> FeatureTable:

@@ -1,5 +1,7 @@
 """Feature extractors: what a classifier gets to know about a song.
 
+Any of them may be joined: ``tags+timbre`` is the vector of the one behind that of the other.
+
 In it: :func:`get_extractor` and :func:`list_extractors` over the registry; the contract is
 :class:`generify.features.base.Extractor`.
 """
@@ -8,13 +10,15 @@ from __future__ import annotations
 
 from generify.errors import ParameterError
 from generify.features.base import Extractor, ExtractorSpec
+from generify.features.joined import SEPARATOR, Joined
 from generify.features.mfcc import Mfcc
+from generify.features.tags import Embedding, Tags
 from generify.features.timbre import Timbre
 
 __all__ = ["Extractor", "ExtractorSpec", "get_extractor", "list_extractors"]
 
 _EXTRACTORS: dict[str, type[Extractor]] = {
-    extractor.name: extractor for extractor in (Mfcc, Timbre)
+    extractor.name: extractor for extractor in (Mfcc, Timbre, Tags, Embedding)
 }
 
 
@@ -29,7 +33,7 @@ def list_extractors() -> tuple[str, ...]:
     Examples
     --------
     >>> list_extractors()
-    ('mfcc', 'timbre')
+    ('mfcc', 'timbre', 'tags', 'embedding')
     """
     return tuple(_EXTRACTORS)
 
@@ -40,7 +44,7 @@ def get_extractor(name: str) -> Extractor:
     Parameters
     ----------
     name : str
-        One of :func:`list_extractors`.
+        One of :func:`list_extractors`, or several with ``+`` between.
 
     Returns
     -------
@@ -50,11 +54,19 @@ def get_extractor(name: str) -> Extractor:
     Raises
     ------
     ParameterError
-        When there is none of that name.
+        When there is none of that name, or those joined share columns.
+
+    Examples
+    --------
+    >>> get_extractor("tags+timbre").columns[0]
+    'tags.mean.00'
     """
-    try:
-        return _EXTRACTORS[name]()
-    except KeyError:
+    names = name.split(SEPARATOR)
+    unknown = [part for part in names if part not in _EXTRACTORS]
+    if unknown:
         raise ParameterError(
-            f"there is no extractor {name!r}; there are {', '.join(_EXTRACTORS)}"
-        ) from None
+            f"there is no extractor {unknown[0]!r}; there are {', '.join(_EXTRACTORS)}",
+            hint=f"join several with {SEPARATOR}, as in tags{SEPARATOR}timbre",
+        )
+    parts = [_EXTRACTORS[part]() for part in names]
+    return parts[0] if len(parts) == 1 else Joined(parts)

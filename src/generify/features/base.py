@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +87,28 @@ class Extractor(ABC):
         ndarray of float32, shape (n_features,)
             In the order of :attr:`columns`; always finite.
         """
+
+    def extract_spans(
+        self, samples: NDArray[np.float32], sample_rate: int, spans: Sequence[tuple[int, int]]
+    ) -> NDArray[np.float32]:
+        """Compute the vectors of several, maybe overlapping, spans of one stretch.
+
+        Parameters
+        ----------
+        samples : ndarray of float32, shape (n_samples,)
+            Mono samples.
+        sample_rate : int
+            Their rate in Hz.
+        spans : sequence of (int, int)
+            First sample and the one behind the last of each span, at least a second apart.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_spans, n_features)
+            A row a span. An extractor that can share work between spans overrides this.
+        """
+        parts = (Excerpts.from_samples(samples[a:b], sample_rate) for a, b in spans)
+        return np.stack([self.extract(part) for part in parts])
 
     @property
     def spec(self) -> ExtractorSpec:

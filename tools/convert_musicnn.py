@@ -1,0 +1,498 @@
+"""Turn the published weights of MSD_musicnn into the ONNX file that Generify bundles.
+
+The weights lie in the wheel ``musicnn`` 0.1.0 on PyPI, as a TensorFlow checkpoint. The wheel runs
+on no current Python, so it is unpacked and read, never imported: the checkpoint with numpy, the tag
+names as a literal. The graph is built node by node, in inference mode. The same wheel gives the
+same bytes.
+
+Conventions: a weight's shape is TensorFlow's when it comes from the checkpoint (time, frequency,
+in, out) and ONNX's (out, in, time, frequency) in the graph. ``n`` is the number of windows.
+
+In it: `unpack_wheel`, `read_bundle` (a small reader of checkpoints, with checksums), `Graph`,
+`build_model`, `compare_with_reference`. Run it from anywhere::
+
+    python tools/convert_musicnn.py --reference ../shared/data/musicnn/msd_musicnn_reference.npz
+
+References
+----------
+J. Pons and X. Serra, "musicnn: pre-trained convolutional neural networks for music audio tagging",
+late-breaking session of the 20th International Society for Music Information Retrieval Conference,
+Delft, 2019, arXiv:1909.06654.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import json
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+Floats = npt.NDArray[np.floating[Any]]
+
+REQUIREMENT = "musicnn==0.1.0"
+WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
+TARGET = Path(__file__).resolve().parent.parent / "src/generify/backbones/msd_musicnn.onnx"
+
+OPSET = 18
+IR_VERSION = 8
+N_FRAMES, N_MELS = 187, 96
+MAX_ERROR = 1e-4
+BN_EPSILON = 1e-3  # the default of TensorFlow's batch normalisation, which the checkpoint omits
+
+# --- the wheel -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """What is needed of the wheel: a checkpoint's two files, the tag names, the licence."""
+
+    index: bytes
+    data: bytes
+    tag_names: tuple[str, ...]
+    licence: str
+
+
+def download_wheel(folder: Path) -> Path:
+    """Fetch the wheel from PyPI without installing it or what it depends on."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    subprocess.run([*command, "--dest", str(folder), REQUIREMENT], check=True)
+    return next(folder.glob("musicnn-*.whl"))
+
+
+def unpack_wheel(path: Path) -> Wheel:
+    """Read the parts of the wheel that are needed.
+
+    Raises
+    ------
+    ValueError
+        When it is not the wheel that was checked.
+    """
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != WHEEL_SHA256:
+        raise ValueError(f"{path} has sha256 {digest}, {REQUIREMENT} has {WHEEL_SHA256}")
+    with zipfile.ZipFile(path) as archive:
+        return Wheel(
+            index=archive.read("musicnn/MSD_musicnn/.index"),
+            data=archive.read("musicnn/MSD_musicnn/.data-00000-of-00001"),
+            tag_names=read_tag_names(archive.read("musicnn/configuration.py").decode()),
+            licence=archive.read("musicnn-0.1.0.dist-info/LICENSE.md").decode().strip(),
+        )
+
+
+def read_tag_names(source: str) -> tuple[str, ...]:
+    """Find the list ``MSD_LABELS`` in Python source, without running it."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MSD_LABELS":
+            return tuple(ast.literal_eval(node.value))
+    raise ValueError("the wheel's configuration has no MSD_LABELS")
+
+
+# --- the checkpoint --------------------------------------------------------------------------
+# An index, which is a sorted table of LevelDB's format, maps each variable's name to a protocol
+# buffer: type, shape, offset, size, checksum. The variables lie in a second file, uncompressed.
+
+TABLE_MAGIC = 0xDB4775248B80FB57
+FOOTER_BYTES = 48
+FLOAT32 = 1  # DT_FLOAT
+
+
+@cache
+def _crc_table() -> tuple[int, ...]:
+    """One step of CRC-32C (Castagnoli) for each byte."""
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = (byte >> 1) ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return tuple(table)
+
+
+def masked_crc(data: bytes) -> int:
+    """CRC-32C, rotated and shifted as LevelDB and TensorFlow store it.
+
+    Examples
+    --------
+    >>> hex(masked_crc(b"123456789"))  # the unmasked value is 0xe3069283
+    '0xc78ab0e5'
+    """
+    table, crc = _crc_table(), 0xFFFFFFFF
+    for byte in data:
+        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    crc ^= 0xFFFFFFFF
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Read a number of seven bits a byte, lowest first; also where it ends.
+
+    Examples
+    --------
+    >>> read_varint(bytes([0xAC, 0x02]), 0)
+    (300, 2)
+    """
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return value, at
+
+
+def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Yield number and value of each field of a protocol buffer."""
+    at = 0
+    while at < len(message):
+        key, at = read_varint(message, at)
+        number, kind = key >> 3, key & 7
+        if kind == 0:
+            value, at = read_varint(message, at)
+            yield number, value
+        elif kind == 2:
+            n_bytes, at = read_varint(message, at)
+            yield number, message[at : at + n_bytes]
+            at += n_bytes
+        elif kind == 5:
+            yield number, struct.unpack_from("<I", message, at)[0]
+            at += 4
+        else:
+            raise ValueError(f"a checkpoint's entries have no fields of wire type {kind}")
+
+
+def read_block(table: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield key and value of each entry of one block of a sorted table."""
+    offset, at = read_varint(handle, 0)
+    n_bytes, _ = read_varint(handle, at)
+    block = table[offset : offset + n_bytes]
+    compression, crc = struct.unpack_from("<BI", table, offset + n_bytes)
+    if compression != 0:
+        raise ValueError(f"the checkpoint's index is compressed (type {compression}), expected 0")
+    if masked_crc(block + bytes([compression])) != crc:
+        raise ValueError(f"the checkpoint's index is damaged: checksum of the block at {offset}")
+    (n_restarts,) = struct.unpack_from("<I", block, n_bytes - 4)
+    end = n_bytes - 4 * (n_restarts + 1)
+    at, key = 0, b""
+    while at < end:
+        n_shared, at = read_varint(block, at)
+        n_new, at = read_varint(block, at)
+        n_value, at = read_varint(block, at)
+        key = key[:n_shared] + block[at : at + n_new]
+        at += n_new
+        yield key, block[at : at + n_value]
+        at += n_value
+
+
+def read_table(table: bytes) -> dict[str, bytes]:
+    """Read a sorted table: all keys with their values."""
+    footer = table[-FOOTER_BYTES:]
+    if len(footer) < FOOTER_BYTES or struct.unpack("<Q", footer[-8:])[0] != TABLE_MAGIC:
+        raise ValueError("the checkpoint's index does not end as a sorted table does")
+    at = 0
+    for _ in range(2):  # the handle of the meta index, which holds nothing for us
+        _, at = read_varint(footer, at)
+    return {
+        key.decode(): value
+        for _, handle in read_block(table, footer[at:])
+        for key, value in read_block(table, handle)
+    }
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one variable lies in the data file."""
+
+    dtype: int
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    n_bytes: int
+    crc: int
+
+    @classmethod
+    def parse(cls, message: bytes) -> Entry:
+        """Read a BundleEntryProto; fields that are zero are left out of it."""
+        found = dict(read_fields(message))
+        shape = found.get(2, b"")
+        assert isinstance(shape, bytes)
+        dims = [
+            dict(read_fields(d)).get(1, 0) for _, d in read_fields(shape) if isinstance(d, bytes)
+        ]
+        numbers = {number: value for number, value in found.items() if isinstance(value, int)}
+        return cls(
+            dtype=numbers.get(1, 0),
+            shape=tuple(d for d in dims if isinstance(d, int)),
+            shard=numbers.get(3, 0),
+            offset=numbers.get(4, 0),
+            n_bytes=numbers.get(5, 0),
+            crc=numbers.get(6, 0),
+        )
+
+
+def read_bundle(index: bytes, data: bytes) -> dict[str, npt.NDArray[np.float32]]:
+    """Read the float32 variables of a TensorFlow checkpoint, all but the optimiser's.
+
+    Raises
+    ------
+    ValueError
+        When a size or a checksum is not what the index says.
+    """
+    variables = {}
+    for name, message in read_table(index).items():
+        if not name or "Adam" in name:  # the header; the optimiser's moments
+            continue
+        entry = Entry.parse(message)
+        if entry.dtype == FLOAT32:
+            variables[name] = _read_variable(name, entry, data)
+    return variables
+
+
+def _read_variable(name: str, entry: Entry, data: bytes) -> npt.NDArray[np.float32]:
+    raw = data[entry.offset : entry.offset + entry.n_bytes]
+    expected = 4 * int(np.prod(entry.shape, dtype=np.int64))
+    if entry.shard != 0 or not len(raw) == entry.n_bytes == expected:
+        raise ValueError(
+            f"{name}: {len(raw)} bytes of shard {entry.shard} where its shape {entry.shape} needs "
+            f"{expected} of shard 0"
+        )
+    if masked_crc(raw) != entry.crc:
+        raise ValueError(f"{name}: the checksum of its data is not the one in the index")
+    return np.frombuffer(raw, "<f4").reshape(entry.shape)
+
+
+# --- the graph -------------------------------------------------------------------------------
+
+
+@dataclass
+class Graph:
+    """Nodes and weights of an ONNX graph, as they are added."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    weights: list[onnx.TensorProto] = field(default_factory=list)
+
+    def weight(self, name: str, values: npt.ArrayLike) -> str:
+        """Add a constant; floats become float32."""
+        array = np.asarray(values)
+        if array.dtype.kind == "f":
+            array = array.astype(np.float32)
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add a node with one output."""
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
+
+    def affine(self, name: str, source: str, scale: Floats, shift: Floats) -> str:
+        """Add ``scale · source + shift``, one value a channel."""
+        shape = (-1, 1)  # channels, frames
+        scaled = self.node(
+            "Mul", [source, self.weight(f"{name}.scale", scale.reshape(shape))], f"{name}.scaled"
+        )
+        shifts = self.weight(f"{name}.shift", shift.reshape(shape))
+        return self.node("Add", [scaled, shifts], name)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The trained variables, under the numbers that TensorFlow gave its layers."""
+
+    variables: Mapping[str, npt.NDArray[np.float32]]
+
+    def layer(self, kind: str, number: int) -> tuple[Floats, Floats]:
+        """Kernel and bias of a convolution or dense layer, float64."""
+        scope = f"{kind}_{number}" if number else kind
+        kernel, bias = (self.variables[f"{scope}/{part}"] for part in ("kernel", "bias"))
+        return kernel.astype(float), bias.astype(float)
+
+    def norm(self, number: int) -> tuple[Floats, Floats]:
+        """Scale and shift that a trained batch normalisation amounts to, float64."""
+        scope = f"batch_normalization_{number}" if number else "batch_normalization"
+        gamma, beta, mean, variance = (
+            self.variables[f"{scope}/{part}"].astype(float)
+            for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        scale = gamma / np.sqrt(variance + BN_EPSILON)
+        return scale, beta - mean * scale
+
+
+def add_front(graph: Graph, checkpoint: Checkpoint, source: str, number: int) -> str:
+    """Add convolution ``number`` of the front end: filters over time and pitch, best pitch taken.
+
+    The original rectifies and normalises every pitch and takes the largest. Both steps are
+    monotonic, so the largest can be taken first and 59 of 60 multiplications spared; where the
+    normalisation has a negative scale it turns the order round, so there the filter is negated,
+    which makes the largest the smallest.
+    """
+    name = f"front{number}"
+    kernel, bias = checkpoint.layer("conv2d", number)
+    scale, shift = checkpoint.norm(number + 1)
+    sign = np.where(scale < 0, -1.0, 1.0)
+    n_time, n_pitch = kernel.shape[:2]
+    before = (n_time - 1) // 2  # as TensorFlow pads: the odd zero of an even filter comes last
+    inputs = [
+        source,
+        graph.weight(f"{name}.kernel", (kernel * sign).transpose(3, 2, 0, 1)),
+        graph.weight(f"{name}.bias", bias * sign),
+    ]
+    graph.node("Conv", inputs, f"{name}.conv", pads=[before, 0, n_time - 1 - before, 0])
+    n_positions = N_MELS - n_pitch + 1
+    graph.node("MaxPool", [f"{name}.conv"], f"{name}.pool", kernel_shape=[1, n_positions])
+    graph.node("Squeeze", [f"{name}.pool", "last_axis"], f"{name}.best")
+    turned = graph.weight(f"{name}.sign", sign.reshape(-1, 1))
+    graph.node("Mul", [f"{name}.best", turned], f"{name}.signed")
+    graph.node("Relu", [f"{name}.signed"], f"{name}.relu")
+    return graph.affine(name, f"{name}.relu", scale, shift)
+
+
+def add_middle(graph: Graph, checkpoint: Checkpoint, source: str, number: int) -> str:
+    """Add convolution ``number`` of the middle: over time, all channels together.
+
+    Its normalisation stays a step of its own: what follows pads with zeros, which a shift folded
+    into the next filter would not leave zero.
+    """
+    name = f"middle{number}"
+    kernel, bias = checkpoint.layer("conv2d", number)
+    scale, shift = checkpoint.norm(number + 1)
+    weights = graph.weight(f"{name}.kernel", kernel[:, :, 0].transpose(2, 1, 0))
+    inputs = [source, weights, graph.weight(f"{name}.bias", bias)]
+    margin = kernel.shape[0] // 2
+    graph.node("Conv", inputs, f"{name}.conv", pads=[margin, margin])
+    graph.node("Relu", [f"{name}.conv"], f"{name}.relu")
+    return graph.affine(name, f"{name}.relu", scale, shift)
+
+
+def add_back(graph: Graph, checkpoint: Checkpoint) -> str:
+    """Add the two dense layers, their normalisations folded into the weights that follow."""
+    first, first_bias = checkpoint.layer("dense", 0)
+    scale, shift = checkpoint.norm(9)
+    first_bias = first_bias + shift @ first
+    first = first * scale[:, None]
+    # the original's rows alternate between a channel's maximum and its mean
+    first = np.concatenate([first[0::2], first[1::2]])
+    second, second_bias = checkpoint.layer("dense", 1)
+    scale, shift = checkpoint.norm(10)
+    second_bias = second_bias + shift @ second
+    second = second * scale[:, None]
+    graph.node("Concat", ["max_pool", "mean_pool"], "pooled", axis=1)
+    dense0 = [graph.weight("dense0.kernel", first), graph.weight("dense0.bias", first_bias)]
+    dense1 = [graph.weight("dense1.kernel", second), graph.weight("dense1.bias", second_bias)]
+    graph.node("Gemm", ["pooled", *dense0], "dense0")
+    graph.node("Relu", ["dense0"], "dense0.relu")
+    graph.node("Gemm", ["dense0.relu", *dense1], "logits")
+    return graph.node("Sigmoid", ["logits"], "tags")
+
+
+def build_graph(checkpoint: Checkpoint) -> Graph:
+    """Build the network: five convolutions side by side, three in a row, two dense layers."""
+    graph = Graph()
+    graph.weight("channel_axis", np.array([1], dtype=np.int64))
+    graph.weight("last_axis", np.array([3], dtype=np.int64))
+    scale, shift = checkpoint.norm(0)
+    graph.node("Unsqueeze", ["mel", "channel_axis"], "image")
+    image = graph.affine("normalised", "image", scale, shift)
+    fronts = [add_front(graph, checkpoint, image, number) for number in range(5)]
+    front = graph.node("Concat", fronts, "front", axis=1)
+    first = add_middle(graph, checkpoint, front, 5)
+    middle = add_middle(graph, checkpoint, first, 6)
+    second = graph.node("Add", [middle, first], "residual6")
+    middle = add_middle(graph, checkpoint, second, 7)
+    third = graph.node("Add", [middle, second], "residual7")
+    features = graph.node("Concat", [front, first, second, third], "features", axis=1)
+    for kind, output in (("GlobalMaxPool", "max_pool"), ("GlobalAveragePool", "mean_pool")):
+        pooled = graph.node(kind, [features], f"{output}.frames")
+        graph.node("Flatten", [pooled], output)
+    add_back(graph, checkpoint)
+    return graph
+
+
+def build_model(wheel: Wheel) -> onnx.ModelProto:
+    """Build the ONNX model: ``mel`` in; ``tags``, ``mean_pool`` and ``max_pool`` out."""
+    checkpoint = Checkpoint(read_bundle(wheel.index, wheel.data))
+    graph = build_graph(checkpoint)
+    n_channels = 753
+
+    def value(name: str, *shape: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n_windows", *shape])
+
+    outputs = [
+        value("tags", len(wheel.tag_names)),
+        value("mean_pool", n_channels),
+        value("max_pool", n_channels),
+    ]
+    inputs = [value("mel", N_FRAMES, N_MELS)]
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, "msd_musicnn", inputs, outputs, graph.weights),
+        producer_name="generify",
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        doc_string="MSD_musicnn (Pons & Serra 2019): fifty music tags from 3 s of log-mel",
+    )
+    metadata = {"tag_names": json.dumps(wheel.tag_names), "licence": wheel.licence}
+    helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+# --- the check -------------------------------------------------------------------------------
+
+
+def compare_with_reference(model: bytes, reference: Path) -> dict[str, float]:
+    """Run the reference's windows and give the largest error of each output.
+
+    The pools are not bounded as the tags are, so their errors are in units of their largest value.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    outputs = ("tags", "mean_pool", "max_pool")
+    errors = dict.fromkeys(outputs, 0.0)
+    with np.load(reference) as arrays:
+        for track in sorted({key.split("/")[0] for key in arrays if "/" in key}):
+            results = session.run(outputs, {"mel": arrays[f"{track}/melspec"]})
+            for output, ours in zip(outputs, results, strict=True):
+                theirs = arrays[f"{track}/{output}"]
+                size = 1.0 if output == "tags" else float(np.abs(theirs).max())
+                errors[output] = max(errors[output], float(np.abs(ours - theirs).max()) / size)
+    return errors
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Convert, check, write; 1 when the result differs from the reference."""
+    parser = argparse.ArgumentParser(description="Convert MSD_musicnn's weights to ONNX.")
+    parser.add_argument("--wheel", type=Path, help=f"the wheel of {REQUIREMENT}; else downloaded")
+    parser.add_argument("--reference", type=Path, help="reference outputs (.npz) to check against")
+    parser.add_argument("-o", "--output", type=Path, default=TARGET)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = unpack_wheel(options.wheel or download_wheel(Path(folder)))
+    model = build_model(wheel).SerializeToString(deterministic=True)
+    if options.reference:
+        errors = compare_with_reference(model, options.reference)
+        print(", ".join(f"{name}: error <= {error:.1e}" for name, error in errors.items()))
+        if max(errors.values()) > MAX_ERROR:
+            print(f"differs from the reference by more than {MAX_ERROR:g}; nothing written")
+            return 1
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_bytes(model)
+    print(f"{options.output}: {len(model):,} bytes, sha256 {hashlib.sha256(model).hexdigest()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
