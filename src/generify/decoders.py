@@ -100,10 +100,46 @@ class Decoder(Protocol):
     name: str
 
     def probe(self, path: Path) -> Stream:
-        """Describe the sound in a file without decoding it."""
+        """Describe the sound in a file without decoding it.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+
+        Returns
+        -------
+        Stream
+            Its rate, channels and length.
+
+        Raises
+        ------
+        RefusedError
+            When this decoder cannot read the file.
+        """
 
     def read(self, path: Path, start: float, duration: float | None) -> Decoded:
-        """Decode a stretch, or as much of it as can be had."""
+        """Decode a stretch, or as much of it as can be had.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        start : float
+            Where it begins, in seconds.
+        duration : float or None
+            Its length in seconds; None stands for the rest.
+
+        Returns
+        -------
+        Decoded
+            Mono samples at the file's own rate.
+
+        Raises
+        ------
+        RefusedError
+            When this decoder can read nothing of it.
+        """
 
 
 class _NativeStderr(AbstractContextManager[None]):
@@ -155,7 +191,7 @@ def _native_stderr() -> _NativeStderr:
 
 
 class SoundfileDecoder:
-    """libsndfile: WAV, AU, AIFF, FLAC, Ogg, Opus, MP3 and older formats."""
+    """The decoder libsndfile: WAV, AU, AIFF, FLAC, Ogg, Opus, MP3 and older formats."""
 
     name = "soundfile"
 

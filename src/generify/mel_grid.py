@@ -92,7 +92,7 @@ def log_mel_grid(stretches: Sequence[Floats]) -> LogMelGrid:
     Returns
     -------
     LogMelGrid
-        dB relative to the loudest bin of all stretches, from -80 to 0; and how loud that is.
+        Decibels relative to the loudest bin of all stretches, from -80 to 0; and how loud that is.
 
     Raises
     ------

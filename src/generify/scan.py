@@ -1,33 +1,52 @@
 """Many songs: find them, name each, keep the failures beside the answers.
 
-In it: :func:`find_songs`, :func:`predict_songs`.
+In it: :func:`find_songs`, :class:`FoundSongs`, :func:`predict_songs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from generify.datasets.listing import list_files, may_be_audio
-from generify.errors import Failure, GenerifyError, ModelError, ParameterError
+from generify.audio import is_audio
+from generify.datasets.listing import has_audio_suffix, list_files, may_be_audio
+from generify.errors import DatasetError, Failure, GenerifyError, ModelError, ParameterError
 from generify.model import GenreModel
 from generify.prediction import Prediction, predict
 
-__all__ = ["find_songs", "predict_songs"]
+__all__ = ["FoundSongs", "find_songs", "predict_songs"]
 
 
-def find_songs(paths: Iterable[str | Path]) -> tuple[Path, ...]:
+@dataclass(frozen=True)
+class FoundSongs:
+    """What was found among files and below folders.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        Files as they were given, and the songs of folders sorted by name; each once.
+    failures : tuple of Failure
+        Folders that hold no song or cannot be read.
+    """
+
+    files: tuple[Path, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def find_songs(paths: Iterable[str | Path]) -> FoundSongs:
     """List the songs among files and below folders.
 
     Parameters
     ----------
     paths : iterable of str or Path
-        Files are taken as they are given, folders are searched to the bottom.
+        Files are taken as they are given. Folders are searched to the bottom for what is audio by
+        its name, or by its content where the name says nothing.
 
     Returns
     -------
-    tuple of Path
-        In the order given, those of a folder sorted by name; each once.
+    FoundSongs
+        In the order given.
 
     Raises
     ------
@@ -38,18 +57,33 @@ def find_songs(paths: Iterable[str | Path]) -> tuple[Path, ...]:
     """
     given = tuple(Path(path) for path in paths)
     found: dict[Path, None] = {}
+    failures: list[Failure] = []
     for path in given:
-        if path.is_dir():
-            names = (name for name in list_files(path).files if may_be_audio(name))
-            found.update((path / name, None) for name in names)
-        else:
+        if not path.is_dir():
             found[path] = None
+            continue
+        below = _songs_below(path)
+        found.update(dict.fromkeys(below.files))
+        failures += below.failures
     if not found:
         names_given = ", ".join(str(path) for path in given) or "nothing"
         raise ParameterError(
             f"no song in {names_given}", hint="give audio files, or folders of them"
         )
-    return tuple(found)
+    return FoundSongs(tuple(found), tuple(failures))
+
+
+def _songs_below(folder: Path) -> FoundSongs:
+    listing = list_files(folder)
+    files = tuple(
+        folder / name
+        for name in listing.files
+        if has_audio_suffix(name) or (may_be_audio(name) and is_audio(folder / name))
+    )
+    if files or listing.failures:
+        return FoundSongs(files, listing.failures)
+    error = DatasetError("no song in this folder", hint="give audio files, or folders of them")
+    return FoundSongs((), (Failure.from_error(folder, error),))
 
 
 def predict_songs(

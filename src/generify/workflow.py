@@ -268,7 +268,7 @@ def load_mel(
     Returns
     -------
     mel : ndarray of float32, shape (128, n_frames)
-        dB relative to the loudest bin.
+        Decibels relative to the loudest bin.
     duration : float
         Seconds shown.
 

@@ -146,13 +146,23 @@ def _find_songs(source: Path, target: Path) -> tuple[list[PurePosixPath], list[F
         if is_audio(source / file):
             songs.append(file)
         elif has_audio_suffix(file):
-            error = AudioDecodeError("it is not audio, or cannot be read")
-            failures.append(Failure.from_error(source / file, error))
+            failures.append(_no_audio(source / file))
     if not songs:
         raise DatasetError(
             f"{source} holds no audio files", hint="give a folder with songs below it"
         )
     return sorted(songs, key=lambda song: (_wav_name(song), preference(song))), failures
+
+
+def _no_audio(path: Path) -> Failure:
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            error = AudioDecodeError("the file is empty", hint="get it again")
+            return Failure.from_error(path, error)
+    error = AudioDecodeError(
+        "it is not audio, or cannot be read", hint="get it again, or remove it"
+    )
+    return Failure.from_error(path, error)
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -57,7 +57,7 @@ class Listing:
     folders : tuple of str
         Names of the folders directly below the root, sorted.
     failures : tuple of Failure
-        Folders that could not be read, names that are not text.
+        Folders that could not be read, names that are not text, empty folders named like a song.
     """
 
     root: Path
@@ -99,10 +99,14 @@ def list_files(root: str | os.PathLike[str], *, leave_out: Path | None = None) -
     if failures and failures[0].path == str(root):
         raise DatasetError(failures[0].message, hint="check the permissions of the folder")
     # Level by level, so that a link never takes a folder away from its own place further up.
+    songlike: list[PurePosixPath] = []
     while level:
+        songlike += filter(has_audio_suffix, level)
         level.sort(key=lambda folder: ((root / folder).is_symlink(), folder))
         listed = [_list_one(root, sub, files, failures) for sub in _unseen(root, level, seen)]
         level = [sub for subs in listed for sub in subs]
+    parents = {parent for file in files for parent in file.parents}
+    failures += [_no_song(root / folder) for folder in songlike if folder not in parents]
     folders = tuple(sorted(folder.name for folder in top))
     return Listing(root, tuple(sorted(files)), folders, tuple(failures))
 
@@ -145,6 +149,11 @@ def _list_one(
         elif entry.is_file() or entry.is_symlink():
             files.append(folder / entry.name)
     return folders
+
+
+def _no_song(folder: Path) -> Failure:
+    error = DatasetError("an empty folder, though named like a song", hint="remove or rename it")
+    return Failure.from_error(folder, error)
 
 
 def _is_hidden(name: str) -> bool:

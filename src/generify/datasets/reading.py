@@ -97,7 +97,8 @@ def _listened(dataset: Dataset) -> Dataset:
         if why is None:
             tracks.append(track)
         elif why:
-            failures.append(Failure.from_error(str(track.path), AudioDecodeError(why)))
+            error = AudioDecodeError(why, hint="get it again, or remove it")
+            failures.append(Failure.from_error(str(track.path), error))
     kept, warnings = _one_per_id(tracks)
     return replace(
         dataset,

@@ -24,15 +24,15 @@ class Joined(Extractor):
     parts : sequence of Extractor
         Two or more, without a column in common.
 
-    Raises
-    ------
-    ParameterError
-        When there are fewer than two or two of them share columns.
-
     Attributes
     ----------
     name, version, summary : str, int, str
         See :class:`generify.features.base.Extractor`.
+
+    Raises
+    ------
+    ParameterError
+        When there are fewer than two or two of them share columns.
     """
 
     def __init__(self, parts: Sequence[Extractor]) -> None:
