@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from generify.errors import ParameterError
 from generify.features.base import Extractor, ExtractorSpec
+from generify.features.classic import Classic
 from generify.features.joined import SEPARATOR, Joined
 from generify.features.mfcc import Mfcc
 from generify.features.tags import Embedding, Tags
@@ -18,7 +19,7 @@ from generify.features.timbre import Timbre
 __all__ = ["Extractor", "ExtractorSpec", "get_extractor", "list_extractors"]
 
 _EXTRACTORS: dict[str, type[Extractor]] = {
-    extractor.name: extractor for extractor in (Mfcc, Timbre, Tags, Embedding)
+    extractor.name: extractor for extractor in (Mfcc, Timbre, Tags, Embedding, Classic)
 }
 
 
@@ -33,7 +34,7 @@ def list_extractors() -> tuple[str, ...]:
     Examples
     --------
     >>> list_extractors()
-    ('mfcc', 'timbre', 'tags', 'embedding')
+    ('mfcc', 'timbre', 'tags', 'embedding', 'classic')
     """
     return tuple(_EXTRACTORS)
 
