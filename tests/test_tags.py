@@ -15,7 +15,6 @@ from generify.features import tags as module
 from generify.features.tags import (
     N_EMBEDDING,
     SAMPLE_RATE,
-    STATISTICS,
     TAG_NAMES,
     Embedding,
     Tagger,
@@ -139,20 +138,23 @@ def test_a_short_stretch_is_repeated() -> None:
     np.testing.assert_array_equal(window[len(mel) : 2 * len(mel)], mel)
 
 
-def test_statistics_of_known_tags() -> None:
+def test_statistics_are_log_odds_of_means() -> None:
     tags = np.zeros((4, 50))
     tags[:, 7] = [0.1, 0.2, 0.2, 0.9]
+    tags[:, 8] = 1.0
     vector = tag_statistics(tags)
-    expected = [0.35, np.sqrt(0.1025), 0.9, 0.2]
-    np.testing.assert_allclose(vector.reshape(4, 50)[:, 7], expected, rtol=1e-6)
-    assert np.count_nonzero(vector) == 4
     named = dict(zip(Tags().columns, vector.tolist(), strict=True))
-    assert [named[f"tags.{s}.07"] for s in STATISTICS] == pytest.approx(expected)
+    assert named["tags.mean.07"] == pytest.approx(np.log(0.351 / 0.651), rel=1e-6)
+    # never and always heard are the ends of the scale, ±log 1001
+    assert named["tags.mean.08"] == pytest.approx(6.9087548, rel=1e-6)
+    assert named["tags.mean.00"] == pytest.approx(-6.9087548, rel=1e-6)
 
 
 def test_statistics_of_half_precision_tables_do_not_lose_digits() -> None:
-    tags = np.tile(np.linspace(0.1, 0.9, 28, dtype=np.float16)[:, np.newaxis], 50)
-    assert tag_statistics(tags)[0] == np.float32(tags[:, 0].astype(np.float64).mean())
+    tags = np.tile(np.linspace(0.1, 0.6, 28, dtype=np.float16)[:, np.newaxis], 50)
+    mean = sum(tags[:, 0].tolist()) / 28
+    expected = np.log((mean + 1e-3) / (1 - mean + 1e-3))
+    assert tag_statistics(tags)[0] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(0, 50), (3, 49), (50,)])
@@ -180,8 +182,8 @@ def test_every_sound_has_finite_features(extractor: Tags | Embedding, sound: str
 
 
 def test_columns_are_distinct_and_numbered() -> None:
-    assert len(set(Tags().columns)) == len(STATISTICS) * len(TAG_NAMES) == 200
-    assert Tags().columns[50] == "tags.std.00"
+    assert len(set(Tags().columns)) == len(TAG_NAMES) == 50
+    assert Tags().columns[49] == "tags.mean.49"
     assert len(set(Embedding().columns)) == 2 * N_EMBEDDING
     assert Embedding().columns[-1] == "embedding.max_pool.752"
 

@@ -1,4 +1,4 @@
-"""What a music tagger hears: fifty tags for every 3 s, and their statistics over a song.
+"""What a music tagger hears: fifty tags for every 3 s, and their log-odds over a song.
 
 The tagger is MSD_musicnn, a small convolutional network that learnt from listeners' tags of 200,000
 songs. Its weights are bundled as ONNX, made by ``tools/convert_musicnn.py``; onnxruntime runs them.
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 __all__ = [
     "N_EMBEDDING",
     "SAMPLE_RATE",
-    "STATISTICS",
     "TAG_NAMES",
     "WINDOW_HOP",
     "Embedding",
@@ -59,12 +58,10 @@ __all__ = [
 Floats = NDArray[np.float32]
 
 SAMPLE_RATE = 16000
-# The grid of the published GTZAN tables: 28 windows for 30 s. Ten windows have the same means and
-# medians in a third of the time, but their maxima are 0.08 standard deviations lower, and a model
-# fitted on the tables changes 5 % of its answers instead of 3 %.
+# The grid of the published GTZAN tables: 28 windows for 30 s. Ten windows have the same means in a
+# third of the time; cross-validated accuracy on them is 81.3 instead of 82.0 %.
 WINDOW_HOP = 61
 N_EMBEDDING = 753
-STATISTICS = ("mean", "std", "max", "median")
 
 # fmt: off
 TAG_NAMES = (
@@ -77,6 +74,10 @@ TAG_NAMES = (
     "sad", "House", "happy",
 )
 # fmt: on
+
+# Keeps log-odds of tags that are never heard finite. With 0.01 accuracy falls by a point; smaller
+# ones change nothing and let rounding of the published tables show.
+_OFFSET = 1e-3
 
 _N_FFT = 512
 _HOP_LENGTH = 256
@@ -203,38 +204,45 @@ def mel_windows(samples: Floats, window_hop: int = WINDOW_HOP) -> Floats:
 
 
 def tag_statistics(tags: NDArray[np.floating]) -> Floats:
-    """Summarise the tags of a song's windows.
+    """Summarise the tags of a song's windows: log-odds of each tag's mean.
 
     Parameters
     ----------
     tags : ndarray of float, shape (n_windows, 50)
-        Tags of each window, at least one.
+        Tags of each window, at least one, between 0 and 1.
 
     Returns
     -------
-    ndarray of float32, shape (200,)
-        Mean, standard deviation (0 for one window), maximum and median of each tag, statistic by
-        statistic as in :data:`STATISTICS`.
+    ndarray of float32, shape (50,)
+        ``log((m + 0.001) / (1 - m + 0.001))`` of each tag's mean ``m``: from -6.9 to 6.9, 0 where
+        it is heard half of the time.
 
     Raises
     ------
     ParameterError
         When there is no window, or not fifty tags in each.
 
+    Notes
+    -----
+    Most tags are near 0, where a ratio tells more than a difference: on GTZAN's training list,
+    cross-validated by artist, linear discriminant analysis is right for 78.4 % of clips on these
+    numbers, for 76.4 % on the means as they are, and for 75.8 % on means, deviations, maxima and
+    medians together.
+
     Examples
     --------
     >>> import numpy as np
-    >>> tag_statistics(np.tile([[0.0], [1.0], [0.5], [0.5]], 50))[[0, 100, 150]].tolist()
-    [0.5, 1.0, 0.5]
+    >>> tag_statistics(np.tile([[0.0], [1.0], [0.5], [0.5]], 50))[:2].tolist()
+    [0.0, 0.0]
     """
     if tags.ndim != 2 or tags.shape[1] != len(TAG_NAMES) or not len(tags):
         raise ParameterError(
             f"tags must have shape (n_windows, {len(TAG_NAMES)}) with at least one window, "
             f"got {tags.shape}"
         )
-    wide = tags.astype(np.float64)
-    statistics = [wide.mean(axis=0), wide.std(axis=0), wide.max(axis=0), np.median(wide, axis=0)]
-    return np.concatenate(statistics).astype(np.float32)
+    mean = tags.mean(axis=0, dtype=np.float64)
+    log_odds: Floats = np.log((mean + _OFFSET) / (1 - mean + _OFFSET)).astype(np.float32)
+    return log_odds
 
 
 class Tagger:
@@ -322,7 +330,7 @@ class Tagger:
 
 
 class Tags(Extractor):
-    """Fifty music tags, summarised over the windows of a song.
+    """Fifty music tags, as log-odds of their means over the windows of a song.
 
     Parameters
     ----------
@@ -338,8 +346,8 @@ class Tags(Extractor):
     """
 
     name = "tags"
-    version = 1
-    summary = "statistics of 50 music tags as MSD_musicnn hears them: the most accurate"
+    version = 2
+    summary = "log-odds of 50 music tags as MSD_musicnn hears them: the most accurate"
 
     def __init__(self, *, window_hop: int = WINDOW_HOP, n_threads: int = 1) -> None:
         self._window_hop = _checked_hop(window_hop)
@@ -352,12 +360,8 @@ class Tags(Extractor):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """``tags.mean.00`` to ``tags.median.49``."""
-        return tuple(
-            f"{self.name}.{statistic}.{i:02d}"
-            for statistic in STATISTICS
-            for i in range(len(TAG_NAMES))
-        )
+        """``tags.mean.00`` to ``tags.mean.49``, in the order of :data:`TAG_NAMES`."""
+        return tuple(f"{self.name}.mean.{i:02d}" for i in range(len(TAG_NAMES)))
 
     def extract(self, excerpts: Excerpts) -> Floats:
         """Compute the vector of one song.
@@ -369,8 +373,8 @@ class Tags(Extractor):
 
         Returns
         -------
-        ndarray of float32, shape (200,)
-            Statistics over the windows of all stretches together.
+        ndarray of float32, shape (50,)
+            :func:`tag_statistics` over the windows of all stretches together.
         """
         stretches = [self.window_tags(samples) for samples in excerpts.at(SAMPLE_RATE)]
         return tag_statistics(np.concatenate(stretches))
