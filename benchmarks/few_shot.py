@@ -22,7 +22,7 @@ from generify.recipe import Recipe, fit_recipe
 from generify.table import FeatureTable
 from gtzan_tables import make_table, read_clips
 
-RECIPES = (("mfcc", "lda"), ("timbre", "lda"), ("tags", "lda"), ("tags+timbre", "lda"))
+RECIPES = (("mfcc", "lda"), ("timbre", "lda"), ("tags", "lda"), ("tags+rhythm", "lda"))
 N_CLIPS = (3, 5, 10, 20)
 N_DRAWS = 20
 

@@ -22,6 +22,7 @@ from generify.datasets import Track
 from generify.datasets.gtzan import published_tracks
 from generify.features import get_extractor
 from generify.features.mfcc import mfcc_vector
+from generify.features.rhythm import rhythm_vector
 from generify.features.tags import tag_statistics
 from generify.features.timbre import timbre_vector
 from generify.table import FeatureTable, save_table
@@ -58,6 +59,7 @@ def _tags(clip: Clip) -> Floats | None:
 VECTORS: Mapping[str, Callable[[Clip], Floats | None]] = {
     "mfcc": lambda clip: mfcc_vector([clip.mel], clip.loudest_db),
     "timbre": lambda clip: timbre_vector([clip.mel]),
+    "rhythm": lambda clip: rhythm_vector([clip.mel]),
     "tags": _tags,
 }
 

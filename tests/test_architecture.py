@@ -22,11 +22,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "training prediction",
         "evaluation model extraction recipe",
         "table",
-        "classifiers datasets features cache",
-        "content inference excerpts mel_grid",
+        "classifiers novelty datasets features cache",
+        "music_check content inference excerpts mel_grid spectral_features",
         "audio spectrum",
         "decoders",
-        "containers atomic",
+        "containers atomic native_stderr",
         "errors defaults",
     )
 )

@@ -21,8 +21,8 @@ SECONDS = 4.0
 
 Samples = NDArray[np.float32]
 
-# The backbone compresses levels by log10(1 + 10000 x), as it was trained, and classic equals librosa:
-# volume counts for both.
+# The backbone compresses levels by log10(1 + 10000 x), as it was trained, and classic equals
+# librosa: volume counts for both.
 HEARS_VOLUME = frozenset(("tags", "embedding", "classic"))
 
 every_extractor = pytest.mark.parametrize("name", list_extractors())

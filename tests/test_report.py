@@ -207,10 +207,10 @@ def test_unwritable_folder_is_told_before_any_work(
         write(make_report(("x", "y")), tmp_path / "file" / "below")
     assert "folder that you may write to" in caught.value.hint
 
-    def read_only(**_: object) -> None:
+    def read_only(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("generify.atomic.tempfile.mkstemp", read_only)
+    monkeypatch.setattr("generify.atomic.Path.touch", read_only)
     with pytest.raises(GenerifyError, match="Permission denied"):
         write(make_report(("x", "y")), tmp_path)
 

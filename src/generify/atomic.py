@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from generify.errors import GenerifyError
@@ -12,7 +12,7 @@ from generify.errors import GenerifyError
 __all__ = ["replacing"]
 
 TEMPORARY_PREFIX = ".generify-"
-_PERMISSIONS = 0o644  # mkstemp's 0600 would make a shared result private
+_RANDOM_BYTES = 6
 
 
 @contextmanager
@@ -40,16 +40,12 @@ def replacing(path: str | Path, error: type[GenerifyError] = GenerifyError) -> I
         was before.
     """
     target = Path(path)
-    temporary: Path | None = None
+    # Named before it is made: an interrupt between the two would leave a file nobody knows of.
+    name = f"{TEMPORARY_PREFIX}{secrets.token_hex(_RANDOM_BYTES)}{target.suffix}"
+    temporary = target.parent / name
     try:
-        descriptor, name = tempfile.mkstemp(
-            dir=target.parent, prefix=TEMPORARY_PREFIX, suffix=target.suffix
-        )
-        temporary = Path(name)
-        with open(descriptor, "wb"):  # noqa: PTH123 - a descriptor, not a path
-            pass
+        temporary.touch(exist_ok=False)
         yield temporary
-        temporary.chmod(_PERMISSIONS)
         temporary.replace(target)
     except OSError as err:
         raise error(
@@ -57,5 +53,5 @@ def replacing(path: str | Path, error: type[GenerifyError] = GenerifyError) -> I
             hint="choose a folder that exists and that you may write to",
         ) from err
     finally:
-        if temporary is not None:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from generify.errors import MissingExtraError, ParameterError
 __all__ = [
     "CLASSIFIERS",
     "ClassifierFacts",
+    "NoveltyHead",
     "TrainingSize",
     "apply_temperature",
     "fit_temperature",
@@ -48,10 +49,13 @@ class TrainingSize:
         All tracks.
     smallest_genre : int
         Tracks of the genre that has fewest.
+    n_genres : int
+        Genres.
     """
 
     n_tracks: int = 1000
     smallest_genre: int = 100
+    n_genres: int = 10
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,12 @@ def _logreg(_size: TrainingSize, random_state: int) -> Any:
     return LogisticRegression(C=1.0, max_iter=2000, random_state=random_state)
 
 
-def _lda(_size: TrainingSize, _random_state: int) -> Any:
+def _lda(size: TrainingSize, _random_state: int) -> Any:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    # equal priors: how many songs of a genre somebody gathered says nothing about the next song
+    priors = [1 / size.n_genres] * size.n_genres
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
 
 
 def _knn(size: TrainingSize, _random_state: int) -> Any:
@@ -228,8 +234,26 @@ def apply_temperature(
     return result
 
 
+class NoveltyHead(Protocol):
+    """Anything that puts the output ``novelty`` behind a graph's features."""
+
+    def append_to(self, graph: Any) -> None:
+        """Append nodes, initialisers and the output to a graph.
+
+        Parameters
+        ----------
+        graph : onnx.GraphProto
+            With the input ``features``; changed in place.
+        """
+
+
 def to_onnx(
-    pipeline: Any, n_features: int, *, temperature: float = 1.0, metadata: Mapping[str, str]
+    pipeline: Any,
+    n_features: int,
+    *,
+    metadata: Mapping[str, str],
+    temperature: float = 1.0,
+    novelty: NoveltyHead | None = None,
 ) -> bytes:
     """Convert a fitted classifier.
 
@@ -239,10 +263,12 @@ def to_onnx(
         Fitted on genre numbers 0, 1, 2 ….
     n_features : int
         Features that it expects.
-    temperature : float
-        Folded into the graph, see :func:`apply_temperature`.
     metadata : mapping of str to str
         Kept in the file.
+    temperature : float
+        Folded into the graph, see :func:`apply_temperature`.
+    novelty : NoveltyHead, optional
+        Adds the output ``novelty``.
 
     Returns
     -------
@@ -275,6 +301,8 @@ def to_onnx(
     label = next(output for output in graph.graph.output if output.name != "probabilities")
     graph.graph.output.remove(label)
     _append_temperature(graph.graph, temperature)
+    if novelty is not None:
+        novelty.append_to(graph.graph)
     for key, value in metadata.items():
         entry = graph.metadata_props.add()
         entry.key, entry.value = key, value

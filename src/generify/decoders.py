@@ -11,13 +11,10 @@ In it: :class:`Stream`, :class:`Decoded`, :class:`RefusedError`, :class:`Soundfi
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import math
 import os
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +24,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from generify.containers import sniff_format
+from generify.native_stderr import quiet_native_stderr
 
 __all__ = [
     "Decoded",
@@ -142,54 +140,6 @@ class Decoder(Protocol):
         """
 
 
-class _NativeStderr(AbstractContextManager[None]):
-    """Keep the C library's stderr shut while the MP3 decoder inside libsndfile runs.
-
-    mpg123 writes to it about every damaged frame and libsndfile offers no switch. Pointing file
-    descriptor 2 elsewhere would also swallow what other threads print, a progress bar for one; so
-    the C variable ``stderr`` is exchanged, which Python does not use. Where a system has no such
-    variable (Windows) nothing is done. The variable belongs to the whole process, hence one
-    shared object that counts the threads inside.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._variable, self._shut = self._find()
-        self._usual: int | None = None
-
-    @staticmethod
-    def _find() -> tuple[ctypes.c_void_p | None, int | None]:
-        if os.name != "posix":
-            return None, None
-        libc = ctypes.CDLL(None)
-        libc.fopen.restype = ctypes.c_void_p
-        for name in ("stderr", "__stderrp"):  # Linux, macOS
-            try:
-                variable = ctypes.c_void_p.in_dll(libc, name)
-            except ValueError:
-                continue
-            return variable, libc.fopen(os.devnull.encode(), b"w")
-        return None, None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1 and self._variable is not None and self._shut:
-                self._usual, self._variable.value = self._variable.value, self._shut
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0 and self._variable is not None and self._usual:
-                self._variable.value = self._usual
-
-
-@functools.cache
-def _native_stderr() -> _NativeStderr:
-    return _NativeStderr()
-
-
 class SoundfileDecoder:
     """The decoder libsndfile: WAV, AU, AIFF, FLAC, Ogg, Opus, MP3 and older formats."""
 
@@ -249,7 +199,7 @@ class SoundfileDecoder:
     @staticmethod
     @contextmanager
     def _open(path: Path) -> Iterator[soundfile.SoundFile]:
-        with _native_stderr(), path.open("rb") as stream:
+        with quiet_native_stderr(), path.open("rb") as stream:
             try:
                 # Of a file of unknown kind libsndfile would believe the name, so it gets none.
                 sound = soundfile.SoundFile(_native_name(path) if sniff_format(path) else stream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["CLASSIFIER", "FEATURES", "MODEL", "N_FOLDS", "TOP"]
 
 MODEL = "western"
-FEATURES = "timbre"
+FEATURES = "tags+rhythm"
 CLASSIFIER = "lda"
 N_FOLDS = 10
 TOP = 3  # genres shown for each song

@@ -10,14 +10,18 @@ In it: :class:`ExcerptPlan`, :class:`Excerpts`, :func:`load_excerpts`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generify.audio import Audio, is_silent, load_audio, probe_audio, resample
 from generify.errors import AudioDecodeError, ParameterError
+
+T = TypeVar("T")
 
 __all__ = ["DEFAULT_PLAN", "ExcerptPlan", "Excerpts", "load_excerpts"]
 
@@ -101,9 +105,7 @@ class Excerpts:
     stretches: tuple[Audio, ...]
     duration: float
     warnings: tuple[str, ...] = ()
-    _resampled: dict[int, tuple[NDArray[np.float32], ...]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_samples(cls, samples: NDArray[np.float32], sample_rate: int) -> Excerpts:
@@ -143,11 +145,30 @@ class Excerpts:
         tuple of ndarray of float32, each of shape (n_samples,)
             Mono samples of each stretch; computed once per rate.
         """
-        if sample_rate not in self._resampled:
-            self._resampled[sample_rate] = tuple(
-                resample(s.samples, s.sample_rate, sample_rate) for s in self.stretches
-            )
-        return self._resampled[sample_rate]
+        return self.remember(
+            f"samples at {sample_rate} Hz",
+            lambda: tuple(resample(s.samples, s.sample_rate, sample_rate) for s in self.stretches),
+        )
+
+    def remember(self, name: str, compute: Callable[[], T]) -> T:
+        """Compute something of this song once, however many ask for it.
+
+        Parameters
+        ----------
+        name : str
+            What it is, parameters included.
+        compute : callable
+            Called without arguments the first time.
+
+        Returns
+        -------
+        object
+            What it returned, now or then.
+        """
+        if name not in self._known:
+            self._known[name] = compute()
+        known: T = self._known[name]
+        return known
 
 
 def load_excerpts(path: str | Path, plan: ExcerptPlan = DEFAULT_PLAN) -> Excerpts:

@@ -88,8 +88,9 @@ class ModelCard:
         Seed of all random choices.
     metrics : mapping
         What was measured: ``split``, ``split_meaning``, ``n_tracks``, ``n_train``, ``accuracy``
-        with ``low`` and ``high`` (95 % interval), ``macro_f1``, ``macro_auc``, ``top3`` and
-        ``calibration_error``.
+        with ``low`` and ``high`` (95 % interval), ``macro_f1``, ``macro_auc``, ``top3``,
+        ``calibration_error``, ``scores`` of each genre and the ``confusion`` matrix (counts; row =
+        true genre).
     temperature : float
         Calibrates the probabilities; already folded into the graph.
     novelty_threshold : float or None
@@ -274,9 +275,12 @@ class GenreModel:
         inputs = {n.name: (n.type, n.shape[1:]) for n in self._session.get_inputs()}
         outputs = {n.name: (n.type, n.shape[1:]) for n in self._session.get_outputs()}
         n_features, n_genres = len(extractor.columns), len(self.genres)
-        fits = inputs == {"features": ("tensor(float)", [n_features])} and outputs.get(
-            "probabilities"
-        ) == ("tensor(float)", [n_genres])
+        expected = {"probabilities": ("tensor(float)", [n_genres])}
+        if self.card.novelty_threshold is not None:
+            expected["novelty"] = ("tensor(float)", [])
+        fits = inputs == {"features": ("tensor(float)", [n_features])} and expected == {
+            name: outputs.get(name) for name in expected
+        }
         if not fits:
             raise ModelError(
                 f"{source}: its graph does not fit its card "
@@ -304,6 +308,34 @@ class GenreModel:
         ModelError
             When the graph cannot be run or answers with what are no probabilities.
         """
+        return _normalised(self._run("probabilities", X), self.card.name)
+
+    def novelty(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How far songs are from everything that the model knows.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_tracks, n_features)
+            Features in the order of ``model.extractor.columns``.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_tracks,)
+            To be compared with ``model.card.novelty_threshold``; 0 where the model has no such
+            output.
+
+        Raises
+        ------
+        ParameterError
+            When the shape is another or a value is not finite.
+        ModelError
+            When the graph cannot be run.
+        """
+        if self.card.novelty_threshold is None:
+            return np.zeros(len(X), dtype=np.float32)
+        return self._run("novelty", X)
+
+    def _run(self, output: str, X: NDArray[np.float32]) -> NDArray[np.float32]:
         n_features = len(self.extractor.columns)
         if X.ndim != 2 or X.shape[1] != n_features:
             raise ParameterError(
@@ -312,12 +344,9 @@ class GenreModel:
         if not np.isfinite(X).all():
             raise ParameterError("features hold NaN or infinity")
         features = np.ascontiguousarray(X, dtype=np.float32)
-        return _normalised(self._run(features), self.card.name)
-
-    def _run(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         raw: NDArray[np.float32]
         try:
-            (raw,) = self._session.run(["probabilities"], {"features": features})
+            (raw,) = self._session.run([output], {"features": features})
         except Exception as err:  # onnxruntime raises a dozen unrelated classes
             raise ModelError(
                 f"the model {self.card.name} cannot be run", hint="train it again"

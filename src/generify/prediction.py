@@ -20,7 +20,9 @@ from generify import defaults
 from generify.audio import Audio, is_silent, load_audio
 from generify.errors import ParameterError
 from generify.excerpts import DEFAULT_PLAN, ExcerptPlan, Excerpts, load_excerpts
+from generify.features.tags import TAG_NAMES, Tags
 from generify.model import GenreModel, load_model
+from generify.music_check import CHECK_SAMPLE_RATE, describe_non_music
 
 __all__ = [
     "GenreProbability",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _SLOT = 3.0
+_N_STYLES = 5
 _MARGIN = 6.0  # heard before and after a slot: 15 s in all
 _BLOCK = 20 * _SLOT  # seconds decoded at once for a timeline
 
@@ -106,11 +109,12 @@ class Prediction:
     confidence : float
         Probability of the most probable genre.
     unknown : bool
-        Whether the answer is too weak to be given.
+        Whether the answer is too weak to be given, or the song unlike all that the model has
+        heard; warnings say why.
     genres : tuple of GenreProbability
         All genres, the most probable first, summing to one.
     styles : tuple of StyleScore
-        Free tags, the strongest first; empty where the model has no tagger.
+        The five strongest free tags, the strongest first.
     timeline : tuple of TimelineSegment or None
         Genre over time, where it was asked for.
     duration, analysed : float
@@ -177,12 +181,6 @@ def _in_model_order(
     return tuple(GenreProbability(genre, probability) for genre, probability in pairs)
 
 
-def _probabilities(model: GenreModel, excerpts: Excerpts) -> NDArray[np.float32]:
-    vector = model.extractor.extract(excerpts)
-    probabilities: NDArray[np.float32] = model.predict_proba(vector[np.newaxis])[0]
-    return probabilities
-
-
 def predict(
     path: str | os.PathLike[str],
     model: GenreModel | str | Path = defaults.MODEL,
@@ -237,9 +235,11 @@ def predict(
 
 
 def _judge(path: str, model: GenreModel, excerpts: Excerpts, min_confidence: float) -> Prediction:
-    genres = _in_model_order(model, _probabilities(model, excerpts))
+    X = model.extractor.extract(excerpts)[np.newaxis]
+    genres = _in_model_order(model, model.predict_proba(X)[0])
     ranked = tuple(sorted(genres, key=lambda g: -g.probability))
-    unknown = ranked[0].probability < min_confidence
+    doubt = _doubt(model, excerpts, float(model.novelty(X)[0]))
+    unknown = bool(doubt) or ranked[0].probability < min_confidence
     return Prediction(
         path=path,
         model=model.card.name,
@@ -247,10 +247,28 @@ def _judge(path: str, model: GenreModel, excerpts: Excerpts, min_confidence: flo
         confidence=ranked[0].probability,
         unknown=unknown,
         genres=ranked,
+        styles=_styles(excerpts),
         duration=excerpts.duration,
         analysed=excerpts.analysed,
-        warnings=excerpts.warnings,
+        warnings=excerpts.warnings + ((doubt,) if doubt else ()),
     )
+
+
+def _doubt(model: GenreModel, excerpts: Excerpts, novelty: float) -> str:
+    """Say why a song is unknown whatever its probabilities; empty where nothing speaks for it."""
+    threshold = model.card.novelty_threshold
+    if threshold is None:
+        return ""
+    sound = describe_non_music(excerpts.at(CHECK_SAMPLE_RATE))
+    if sound:
+        return f"it sounds like {sound}, not like music"
+    return "it is unlike everything the model has heard" if novelty > threshold else ""
+
+
+def _styles(excerpts: Excerpts) -> tuple[StyleScore, ...]:
+    scores = Tags().tags_of(excerpts).mean(axis=0)
+    strongest = np.argsort(-scores, kind="stable")[:_N_STYLES].tolist()
+    return tuple(StyleScore(TAG_NAMES[i], float(scores[i])) for i in strongest)
 
 
 def predict_timeline(

@@ -1,6 +1,7 @@
 """A recipe fitted to rows of a feature table, its probabilities calibrated.
 
-In it: :class:`Recipe`, :class:`FittedRecipe`, :func:`fit_recipe`, :func:`split_table`.
+In it: :class:`Recipe`, :class:`FittedRecipe`, :func:`fit_recipe`, :func:`split_table`;
+:class:`FittedNovelty`, :func:`fit_table_novelty`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,17 @@ from numpy.typing import NDArray
 from generify.classifiers import TrainingSize, apply_temperature, fit_temperature, make_classifier
 from generify.datasets.splits import Split, make_split, possible_splits
 from generify.errors import DatasetError
+from generify.novelty import REFUSED, Novelty, fit_novelty, novelty_columns
 from generify.table import FeatureTable
 
-__all__ = ["FittedRecipe", "Recipe", "fit_recipe", "split_table"]
+__all__ = [
+    "FittedNovelty",
+    "FittedRecipe",
+    "Recipe",
+    "fit_recipe",
+    "fit_table_novelty",
+    "split_table",
+]
 
 _N_CALIBRATION_FOLDS = 5
 
@@ -78,7 +87,8 @@ def _fit_pipeline(X: NDArray[np.float32], y: NDArray[np.intp], recipe: Recipe) -
     from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
 
     counts = np.bincount(y)
-    size = TrainingSize(n_tracks=len(y), smallest_genre=int(counts[counts > 0].min()))
+    present = counts[counts > 0]
+    size = TrainingSize(n_tracks=len(y), smallest_genre=int(present.min()), n_genres=len(present))
     pipeline = make_classifier(recipe.classifier, size=size, random_state=recipe.random_state)
     # one thread: on matrices this small more of them made logistic regression 13 times slower
     with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
@@ -148,6 +158,53 @@ def _cross_predict(
         )
     tested = np.concatenate([fold.test for fold in inner.folds])
     return table.y[tested], np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class FittedNovelty:
+    """A novelty score and the threshold above which songs are unknown.
+
+    Attributes
+    ----------
+    novelty : Novelty
+        Fitted on all rows.
+    threshold : float
+        Exceeded by the share :data:`generify.novelty.REFUSED` of known songs, each scored by a fit
+        that had heard neither it nor its artist.
+    """
+
+    novelty: Novelty
+    threshold: float
+
+
+def fit_table_novelty(table: FeatureTable, random_state: int = 0) -> FittedNovelty | None:
+    """Fit novelty to a table, and set its threshold by cross-validation.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Features of the tracks.
+    random_state : int
+        Seed of the folds.
+
+    Returns
+    -------
+    FittedNovelty or None
+        None where the features cannot tell (they lack tags) or there are too few tracks.
+    """
+    used = novelty_columns(table.columns)
+    if not used.any():
+        return None
+    split = "artist" if "artist" in possible_splits(table.tracks) else "random"
+    try:
+        folds = split_table(table, split, n_folds=10, random_state=random_state).folds
+    except DatasetError:
+        return None
+    scores = [
+        fit_novelty(table.X[f.train], table.y[f.train], used).score(table.X[f.test]) for f in folds
+    ]
+    threshold = float(np.quantile(np.concatenate(scores), 1 - REFUSED))
+    return FittedNovelty(fit_novelty(table.X, table.y, used), threshold)
 
 
 def split_table(table: FeatureTable, split: str, *, n_folds: int, random_state: int) -> Split:

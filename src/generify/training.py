@@ -27,7 +27,7 @@ from generify.datasets.splits import possible_splits
 from generify.errors import DatasetError, ParameterError
 from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions
 from generify.model import CARD_KEY, GenreModel, ModelCard, track_fingerprint
-from generify.recipe import Recipe, fit_recipe, split_table
+from generify.recipe import Recipe, fit_recipe, fit_table_novelty, split_table
 from generify.table import FeatureTable
 
 __all__ = [
@@ -275,6 +275,7 @@ def train_model(
     seen = _without_test(table) if hold_out else table
     _check_learnable(seen)
     fitted = fit_recipe(seen, np.arange(len(seen.tracks)), Recipe(classifier, random_state))
+    novelty = fit_table_novelty(seen, random_state)
     card = ModelCard(
         name=name,
         version="1",
@@ -287,6 +288,7 @@ def train_model(
         random_state=random_state,
         metrics=card_metrics(report),
         temperature=round(fitted.temperature, 4),
+        novelty_threshold=None if novelty is None else round(novelty.threshold, 4),
         licence=licence,
         attribution=attribution,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -297,6 +299,7 @@ def train_model(
         seen.X.shape[1],
         temperature=fitted.temperature,
         metadata={CARD_KEY: card.to_json()},
+        novelty=None if novelty is None else novelty.novelty,
     )
     return Training(GenreModel.from_bytes(graph, source=name), report)
 
@@ -321,6 +324,18 @@ def card_metrics(report: EvaluationReport) -> dict[str, Any]:
         "n_tracks": report.n_tracks,
         "n_train": report.experiment.n_train,
         **{name: _rounded(getattr(report, name)) for name in names},
+        "scores": [
+            {
+                "genre": score.genre,
+                "n_tracks": score.n_tracks,
+                "precision": _rounded(score.precision),
+                "recall": _rounded(score.recall),
+                "f1": _rounded(score.f1),
+                "roc_auc": _rounded(score.roc_auc),
+            }
+            for score in report.scores
+        ],
+        "confusion": [list(row) for row in report.confusion],
     }
 
 

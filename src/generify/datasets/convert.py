@@ -32,6 +32,7 @@ from generify.datasets.listing import (
     preference,
 )
 from generify.errors import AudioDecodeError, DatasetError, Failure, GenerifyError
+from generify.native_stderr import quiet_native_stderr
 
 __all__ = ["ConvertResult", "convert_folder"]
 
@@ -155,14 +156,11 @@ def _find_songs(source: Path, target: Path) -> tuple[list[PurePosixPath], list[F
 
 
 def _no_audio(path: Path) -> Failure:
+    why = "it is not audio, or cannot be read"
     with suppress(OSError):
         if path.stat().st_size == 0:
-            error = AudioDecodeError("the file is empty", hint="get it again")
-            return Failure.from_error(path, error)
-    error = AudioDecodeError(
-        "it is not audio, or cannot be read", hint="get it again, or remove it"
-    )
-    return Failure.from_error(path, error)
+            why = "it is empty (0 bytes)"
+    return Failure.from_error(path, AudioDecodeError(why, hint="get it again, or remove it"))
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -261,7 +259,7 @@ def _stream(original: Path, temporary: Path) -> float:
 
     n_written = 0
     try:
-        with soundfile.SoundFile(os.fspath(original)) as song:
+        with quiet_native_stderr(), soundfile.SoundFile(os.fspath(original)) as song:
             _check_size(song.frames * song.channels)
             with wave.open(os.fspath(temporary), "wb") as wav:
                 wav.setparams((song.channels, 2, song.samplerate, 0, "NONE", ""))

@@ -97,8 +97,7 @@ def _listened(dataset: Dataset) -> Dataset:
         if why is None:
             tracks.append(track)
         elif why:
-            error = AudioDecodeError(why, hint="get it again, or remove it")
-            failures.append(Failure.from_error(str(track.path), error))
+            failures.append(Failure.from_error(str(track.path), AudioDecodeError(why)))
     kept, warnings = _one_per_id(tracks)
     return replace(
         dataset,
@@ -114,12 +113,12 @@ def _why_not_audio(track: Track) -> str | None:
     claims = has_audio_suffix(path)
     try:
         if path.stat().st_size == 0:
-            return "the file is empty" if claims else ""
+            return "the file is empty; get it again, or remove it" if claims else ""
         if is_audio(path):
             return None
     except OSError as err:
         return f"cannot read it: {err.strerror}"
-    return "not audio, whatever its name says" if claims else ""
+    return "not audio, whatever its name says; get it again, or remove it" if claims else ""
 
 
 def _one_per_id(tracks: Iterable[Track]) -> tuple[tuple[Track, ...], tuple[str, ...]]:

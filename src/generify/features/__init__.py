@@ -13,13 +13,14 @@ from generify.features.base import Extractor, ExtractorSpec
 from generify.features.classic import Classic
 from generify.features.joined import SEPARATOR, Joined
 from generify.features.mfcc import Mfcc
+from generify.features.rhythm import Rhythm
 from generify.features.tags import Embedding, Tags
 from generify.features.timbre import Timbre
 
 __all__ = ["Extractor", "ExtractorSpec", "get_extractor", "list_extractors"]
 
 _EXTRACTORS: dict[str, type[Extractor]] = {
-    extractor.name: extractor for extractor in (Mfcc, Timbre, Tags, Embedding, Classic)
+    extractor.name: extractor for extractor in (Mfcc, Timbre, Rhythm, Tags, Embedding, Classic)
 }
 
 
@@ -34,7 +35,7 @@ def list_extractors() -> tuple[str, ...]:
     Examples
     --------
     >>> list_extractors()
-    ('mfcc', 'timbre', 'tags', 'embedding', 'classic')
+    ('mfcc', 'timbre', 'rhythm', 'tags', 'embedding', 'classic')
     """
     return tuple(_EXTRACTORS)
 
@@ -60,7 +61,7 @@ def get_extractor(name: str) -> Extractor:
     Examples
     --------
     >>> get_extractor("tags+timbre").columns[0]
-    'tags.mean.00'
+    'tags.log_odds.00'
     """
     names = name.split(SEPARATOR)
     unknown = [part for part in names if part not in _EXTRACTORS]

@@ -24,7 +24,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from generify.audio import resample
 from generify.errors import ParameterError
 from generify.excerpts import Excerpts
 from generify.features.base import Extractor, ParameterValue
@@ -58,9 +59,11 @@ __all__ = [
 Floats = NDArray[np.float32]
 
 SAMPLE_RATE = 16000
-# The grid of the published GTZAN tables: 28 windows for 30 s. Ten windows have the same means in a
-# third of the time; cross-validated accuracy on them is 81.3 instead of 82.0 %.
-WINDOW_HOP = 61
+# Ten windows for 30 s. The published GTZAN tables have 28, a window every 61 frames: that costs
+# three times as much and raises cross-validated accuracy from 81.3 to 82.0 %, about a deviation.
+WINDOW_HOP = 183
+_FRAMES_PER_SECOND = 62.5
+_SPAN_HOP = 3.0  # seconds from window to window in a timeline, so that its spans share windows
 N_EMBEDDING = 753
 
 # fmt: off
@@ -165,7 +168,7 @@ def window_starts(n_frames: int, window_hop: int = WINDOW_HOP) -> NDArray[np.int
     Examples
     --------
     >>> len(window_starts(1 + 30 * 16000 // 256))
-    28
+    10
     """
     return np.arange(0, max(1, n_frames - _N_WINDOW_FRAMES + 1), window_hop)
 
@@ -346,7 +349,7 @@ class Tags(Extractor):
     """
 
     name = "tags"
-    version = 2
+    version = 1
     summary = "log-odds of 50 music tags as MSD_musicnn hears them: the most accurate"
 
     def __init__(self, *, window_hop: int = WINDOW_HOP, n_threads: int = 1) -> None:
@@ -360,8 +363,8 @@ class Tags(Extractor):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """``tags.mean.00`` to ``tags.mean.49``, in the order of :data:`TAG_NAMES`."""
-        return tuple(f"{self.name}.mean.{i:02d}" for i in range(len(TAG_NAMES)))
+        """``tags.log_odds.00`` to ``tags.log_odds.49``, in the order of :data:`TAG_NAMES`."""
+        return tuple(f"{self.name}.log_odds.{i:02d}" for i in range(len(TAG_NAMES)))
 
     def extract(self, excerpts: Excerpts) -> Floats:
         """Compute the vector of one song.
@@ -376,8 +379,50 @@ class Tags(Extractor):
         ndarray of float32, shape (50,)
             :func:`tag_statistics` over the windows of all stretches together.
         """
-        stretches = [self.window_tags(samples) for samples in excerpts.at(SAMPLE_RATE)]
-        return tag_statistics(np.concatenate(stretches))
+        return tag_statistics(self.tags_of(excerpts))
+
+    def tags_of(self, excerpts: Excerpts) -> Floats:
+        """Tag every window of a song; computed once for each song.
+
+        Parameters
+        ----------
+        excerpts : Excerpts
+            The heard stretches.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_windows, 50)
+            In the order of :data:`TAG_NAMES`, stretch by stretch.
+        """
+        return excerpts.remember(
+            f"tags every {self._window_hop} frames",
+            lambda: np.concatenate([self.window_tags(s) for s in excerpts.at(SAMPLE_RATE)]),
+        )
+
+    def extract_spans(
+        self, samples: Floats, sample_rate: int, spans: Sequence[tuple[int, int]]
+    ) -> Floats:
+        """Compute the vectors of several spans of one stretch; each window is tagged once.
+
+        Parameters
+        ----------
+        samples : ndarray of float32, shape (n_samples,)
+            Mono samples.
+        sample_rate : int
+            Their rate in Hz.
+        spans : sequence of (int, int)
+            First sample and the one behind the last of each span, at least a second apart.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_spans, n_features)
+            :func:`tag_statistics` over windows that start every 3 s from the span's beginning.
+        """
+        mel = mel_windows(resample(samples, sample_rate, SAMPLE_RATE), window_hop=1)
+        starts = [_span_windows(a / sample_rate, b / sample_rate, len(mel)) for a, b in spans]
+        wanted = sorted({start for some in starts for start in some})
+        tags = dict(zip(wanted, self._tagger.tags(mel[wanted]), strict=True))
+        return np.stack([tag_statistics(np.stack([tags[i] for i in some])) for some in starts])
 
     def window_tags(self, samples: Floats) -> Floats:
         """Tag every window of a stretch.
@@ -398,6 +443,14 @@ class Tags(Extractor):
             When samples are empty or not one-dimensional.
         """
         return self._tagger.tags(mel_windows(samples, self._window_hop))
+
+
+def _span_windows(start: float, end: float, n_windows: int) -> list[int]:
+    """List the windows of a span that is given in seconds; at least one."""
+    last = end - _N_WINDOW_FRAMES / _FRAMES_PER_SECOND
+    seconds = np.arange(start, max(last, start) + 1e-6, _SPAN_HOP)
+    frames = np.rint(seconds * _FRAMES_PER_SECOND).astype(int)
+    return [int(frame) for frame in np.minimum(frames, n_windows - 1)]
 
 
 class Embedding(Extractor):
