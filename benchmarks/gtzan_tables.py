@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +109,16 @@ def make_table(features: str, clips: Mapping[str, Clip]) -> FeatureTable:
         columns=extractor.columns,
         extractor=extractor.spec,
         durations=(30.0,) * len(rows),
+    )
+
+
+def joined(first: FeatureTable, second: FeatureTable) -> FeatureTable:
+    """Put one table below another."""
+    return replace(
+        first,
+        tracks=first.tracks + second.tracks,
+        X=np.concatenate([first.X, second.X]),
+        durations=first.durations + second.durations,
     )
 
 

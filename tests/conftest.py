@@ -6,7 +6,9 @@ to learn: chords of sines, bursts of noise, trains of clicks.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,3 +151,35 @@ def make_table() -> TableMaker:
         )
 
     return make
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Run ``generify`` with the given arguments, in this process."""
+    from generify.cli import main
+
+    handler = signal.getsignal(signal.SIGINT)
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr("sys.argv", ["generify", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        return Outcome(int(caught.value.code or 0), captured.out, captured.err)
+
+    yield run
+    signal.signal(signal.SIGINT, handler)

@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "plots",
         "training prediction",
         "evaluation model extraction recipe",
-        "table",
+        "table calibration",
         "classifiers novelty datasets features cache",
         "music_check content inference excerpts mel_grid spectral_features",
         "audio spectrum",

@@ -50,7 +50,9 @@ def run(graph: bytes, X: Features) -> Features:
 
 
 def fit(name: str, X: Features, y: Numbers) -> Any:
-    return make_classifier(name, size=TrainingSize(len(y), int(np.bincount(y).min()))).fit(X, y)
+    return make_classifier(
+        name, size=TrainingSize(len(y), int(np.bincount(y).min()), len(set(y.tolist())))
+    ).fit(X, y)
 
 
 @every_classifier

@@ -17,7 +17,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from generify.features.tags import TAG_NAMES
+from generify.features.tagger import TAG_NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 BACKBONE = files("generify").joinpath("backbones/msd_musicnn.onnx")

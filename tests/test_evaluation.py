@@ -19,13 +19,12 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
+from generify.calibration import calibration_bins, calibration_error
 from generify.errors import Failure, ParameterError
 from generify.evaluation import (
     EvaluationReport,
     Experiment,
     accuracy_interval,
-    calibration_bins,
-    calibration_error,
     evaluate_predictions,
 )
 

@@ -24,18 +24,18 @@ def library(tmp_path: Path) -> Path:
 
 
 def test_folders_are_searched_to_the_bottom(library: Path) -> None:
-    names = [path.relative_to(library).as_posix() for path in find_songs([library])]
+    names = [path.relative_to(library).as_posix() for path in find_songs([library]).files]
     assert names == ["a/1.ogg", "a/2.flac", "a/deep/er/3.wav", "b.mp3"]
 
 
 def test_files_keep_the_order_in_which_they_are_given(library: Path) -> None:
     given = [str(library / "b.mp3"), library / "a", "missing.mp3", library / "cover.jpg"]
-    names = [path.name for path in find_songs(given)]
+    names = [path.name for path in find_songs(given).files]
     assert names == ["b.mp3", "1.ogg", "2.flac", "3.wav", "missing.mp3", "cover.jpg"]
 
 
 def test_every_song_is_found_once(library: Path) -> None:
-    songs = find_songs([library / "b.mp3", library, library / "a", str(library / "b.mp3")])
+    songs = find_songs([library / "b.mp3", library, library / "a", str(library / "b.mp3")]).files
     assert len(songs) == len(set(songs)) == 4
 
 
@@ -44,6 +44,35 @@ def test_a_folder_without_songs(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=f"no song in {tmp_path}") as caught:
         find_songs([tmp_path])
     assert caught.value.hint == "give audio files, or folders of them"
+
+
+def test_a_folder_without_songs_among_others(library: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "x.wav"
+    empty.mkdir()
+    found = find_songs([empty, library / "b.mp3"])
+    assert [path.name for path in found.files] == ["b.mp3"]
+    assert found.failures == (
+        Failure(
+            str(empty),
+            "DatasetError",
+            "no song in this folder; give audio files, or folders of them",
+        ),
+    )
+
+
+def test_an_empty_folder_named_like_a_song(library: Path) -> None:
+    (library / "a/deep/x.mp3").mkdir()
+    found = find_songs([library])
+    assert len(found.files) == 4
+    assert [failure.path for failure in found.failures] == [str(library / "a/deep/x.mp3")]
+
+
+def test_a_name_that_says_nothing_is_looked_into(library: Path) -> None:
+    (library / "Makefile").write_text("all:")
+    soundfile.write(library / "song", np.zeros(8000), 8000, format="WAV")
+    names = {path.name for path in find_songs([library]).files}
+    assert "song" in names
+    assert "Makefile" not in names
 
 
 def test_nothing_given() -> None:
@@ -61,7 +90,7 @@ def test_a_folder_that_cannot_be_read(library: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_songs_are_named_one_after_the_other(music: Path, music_model: GenreModel) -> None:
-    songs = find_songs([music])
+    songs = find_songs([music]).files
     results = list(predict_songs(songs, music_model))
     assert [result.path for result in results] == [str(song) for song in songs]
     assert results == [predict(song, music_model) for song in songs]
@@ -101,7 +130,7 @@ def test_answers_come_as_soon_as_they_are_there(
         return predict(path, model)
 
     monkeypatch.setattr("generify.scan.predict", listen)
-    results = predict_songs(find_songs([music]), music_model)
+    results = predict_songs(find_songs([music]).files, music_model)
     assert heard == []
     next(results)
     assert len(heard) == 1
@@ -116,7 +145,7 @@ def test_settings_are_passed_on(music: Path, music_model: GenreModel) -> None:
 
 
 def test_wrong_settings_are_no_failure_of_a_song(music: Path, music_model: GenreModel) -> None:
-    songs = find_songs([music])
+    songs = find_songs([music]).files
     with pytest.raises(ParameterError, match="min_confidence must lie between 0 and 1, got 2"):
         list(predict_songs(songs, music_model, min_confidence=2))
 
@@ -129,4 +158,4 @@ def test_a_broken_model_is_no_failure_of_a_song(
 
     monkeypatch.setattr("generify.scan.predict", refuse)
     with pytest.raises(ModelError, match="the model toy cannot be run"):
-        list(predict_songs(find_songs([music]), music_model))
+        list(predict_songs(find_songs([music]).files, music_model))

@@ -5,7 +5,7 @@ the order of ``genres``, rows sum to one. A figure is never given without the sp
 on, which is why :func:`evaluate_predictions` asks for an :class:`Experiment`.
 
 In it: :class:`Experiment` (what was tested on what), :class:`EvaluationReport` and its parts,
-:func:`evaluate_predictions`, :func:`accuracy_interval`, :func:`calibration_bins`.
+:func:`evaluate_predictions`, :func:`accuracy_interval`, :func:`summarise_report`.
 """
 
 from __future__ import annotations
@@ -17,25 +17,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generify.calibration import CalibrationBin, calibration_bins, calibration_error
 from generify.errors import Failure, MissingExtraError, ParameterError
 
 __all__ = [
-    "CalibrationBin",
     "EvaluationReport",
     "Experiment",
     "GenreScore",
     "Mistake",
     "RocCurve",
     "accuracy_interval",
-    "calibration_bins",
-    "calibration_error",
     "evaluate_predictions",
+    "summarise_report",
 ]
 
 Probabilities = NDArray[np.floating]
 
 _Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
-_N_CALIBRATION_BINS = 10
 _ROC_POINTS = 400  # more cannot be seen in a figure and would bloat the JSON
 
 
@@ -113,27 +111,6 @@ class RocCurve:
     false_positive_rate: tuple[float, ...]
     true_positive_rate: tuple[float, ...]
     auc: float
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """Tracks whose confidence lies in one range.
-
-    Attributes
-    ----------
-    low, high : float
-        The range of confidence.
-    n_tracks : int
-        Tracks in it.
-    confidence, accuracy : float
-        Their mean confidence and the share of right answers; NaN for an empty bin.
-    """
-
-    low: float
-    high: float
-    n_tracks: int
-    confidence: float
-    accuracy: float
 
 
 @dataclass(frozen=True)
@@ -270,65 +247,6 @@ def accuracy_interval(n_right: int, n_tracks: int) -> tuple[float, float]:
     centre = (share + weight / 2) / (1 + weight)
     half = _Z_95 / (1 + weight) * math.sqrt((share * (1 - share) + weight / 4) / n_tracks)
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def calibration_bins(
-    y: NDArray[np.intp], probabilities: Probabilities
-) -> tuple[CalibrationBin, ...]:
-    """Compare confidence with accuracy in ten ranges of confidence.
-
-    Parameters
-    ----------
-    y : ndarray of int, shape (n_tracks,)
-        Numbers of the true genres.
-    probabilities : ndarray, shape (n_tracks, n_genres)
-        In the order that ``y`` counts by.
-
-    Returns
-    -------
-    tuple of CalibrationBin
-        Ten bins of equal width, from 0 to 1.
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == y
-    edges = np.linspace(0, 1, _N_CALIBRATION_BINS + 1)
-    number = np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, _N_CALIBRATION_BINS - 1)
-    bins = []
-    for i in range(_N_CALIBRATION_BINS):
-        inside = number == i
-        some = bool(inside.any())
-        bins.append(
-            CalibrationBin(
-                low=float(edges[i]),
-                high=float(edges[i + 1]),
-                n_tracks=int(inside.sum()),
-                confidence=float(confidence[inside].mean()) if some else math.nan,
-                accuracy=float(right[inside].mean()) if some else math.nan,
-            )
-        )
-    return tuple(bins)
-
-
-def calibration_error(bins: tuple[CalibrationBin, ...]) -> float:
-    """Mean gap between confidence and accuracy, weighted by tracks.
-
-    Parameters
-    ----------
-    bins : tuple of CalibrationBin
-        From :func:`calibration_bins`.
-
-    Returns
-    -------
-    float
-        Expected calibration error, 0 (perfect) to 1.
-
-    References
-    ----------
-    .. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural
-       networks", International Conference on Machine Learning, 2017.
-    """
-    total = sum(b.n_tracks for b in bins)
-    return sum(b.n_tracks * abs(b.confidence - b.accuracy) for b in bins if b.n_tracks) / total
 
 
 def _roc_curves(
@@ -484,3 +402,42 @@ def evaluate_predictions(
         calibration=bins,
         mistakes=_mistakes(y, probabilities, genres, tracks),
     )
+
+
+def summarise_report(report: EvaluationReport) -> dict[str, Any]:
+    """Choose what a model card quotes from a report.
+
+    Parameters
+    ----------
+    report : EvaluationReport
+        How the recipe was judged.
+
+    Returns
+    -------
+    dict
+        Plain values, None for what could not be measured; the split always with them.
+    """
+    names = ("accuracy", "low", "high", "macro_f1", "macro_auc", "top3", "calibration_error")
+    return {
+        "split": report.experiment.split,
+        "split_meaning": report.experiment.split_meaning,
+        "n_tracks": report.n_tracks,
+        "n_train": report.experiment.n_train,
+        **{name: _rounded(getattr(report, name)) for name in names},
+        "scores": [
+            {
+                "genre": score.genre,
+                "n_tracks": score.n_tracks,
+                "precision": _rounded(score.precision),
+                "recall": _rounded(score.recall),
+                "f1": _rounded(score.f1),
+                "roc_auc": _rounded(score.roc_auc),
+            }
+            for score in report.scores
+        ],
+        "confusion": [list(row) for row in report.confusion],
+    }
+
+
+def _rounded(figure: float) -> float | None:
+    return None if math.isnan(figure) else round(figure, 4)

@@ -20,7 +20,8 @@ from generify import defaults
 from generify.audio import Audio, is_silent, load_audio
 from generify.errors import ParameterError
 from generify.excerpts import DEFAULT_PLAN, ExcerptPlan, Excerpts, load_excerpts
-from generify.features.tags import TAG_NAMES, Tags
+from generify.features.tagger import TAG_NAMES
+from generify.features.tags import Tags
 from generify.model import GenreModel, load_model
 from generify.music_check import CHECK_SAMPLE_RATE, describe_non_music
 

@@ -5,18 +5,16 @@ the model that is kept is then fitted on everything that it may see. Its card ca
 the folds, never one measured on what it was fitted on. Probabilities are calibrated with a
 temperature that is found by cross-validation within each training part.
 
-In it: :func:`evaluate_recipe`, :func:`compare_classifiers`, :func:`train_model`,
+In it: :func:`evaluate_recipe`, :func:`compare_classifiers`, :func:`train_model`, :func:`fit_model`,
 :func:`evaluate_model`, :class:`Training`.
 """
 
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +23,7 @@ from generify.classifiers import list_classifiers, to_onnx
 from generify.datasets import Track
 from generify.datasets.splits import possible_splits
 from generify.errors import DatasetError, ParameterError
-from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions
+from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions, summarise_report
 from generify.model import CARD_KEY, GenreModel, ModelCard, track_fingerprint
 from generify.recipe import Recipe, fit_recipe, fit_table_novelty, split_table
 from generify.table import FeatureTable
@@ -36,6 +34,7 @@ __all__ = [
     "default_split",
     "evaluate_model",
     "evaluate_recipe",
+    "fit_model",
     "train_model",
 ]
 
@@ -273,20 +272,73 @@ def train_model(
         table, classifier, split=split, n_folds=n_folds, random_state=random_state, step=step
     )
     seen = _without_test(table) if hold_out else table
-    _check_learnable(seen)
-    fitted = fit_recipe(seen, np.arange(len(seen.tracks)), Recipe(classifier, random_state))
-    novelty = fit_table_novelty(seen, random_state)
+    model = fit_model(
+        seen,
+        report,
+        classifier,
+        name=name,
+        random_state=random_state,
+        licence=licence,
+        attribution=attribution,
+    )
+    return Training(model, report)
+
+
+def fit_model(
+    table: FeatureTable,
+    report: EvaluationReport,
+    classifier: str = defaults.CLASSIFIER,
+    *,
+    name: str = "model",
+    random_state: int = 0,
+    licence: str = "",
+    attribution: str = "",
+) -> GenreModel:
+    """Fit a model to all tracks of a table.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Features of the tracks.
+    report : EvaluationReport
+        How the recipe was judged, for the card.
+    classifier : str
+        Name of the classifier.
+    name : str
+        The model's name.
+    random_state : int
+        Seed of all random choices.
+    licence, attribution : str
+        Terms of use and whom to credit, for the card.
+
+    Returns
+    -------
+    GenreModel
+        Its probabilities are calibrated; it knows what is novel where the features allow it.
+
+    Raises
+    ------
+    DatasetError
+        When there are too few tracks or genres.
+    ParameterError
+        When there is no such classifier.
+    MissingExtraError
+        When scikit-learn or skl2onnx is not installed.
+    """
+    _check_learnable(table)
+    fitted = fit_recipe(table, np.arange(len(table.tracks)), Recipe(classifier, random_state))
+    novelty = fit_table_novelty(table, random_state)
     card = ModelCard(
         name=name,
         version="1",
-        genres=seen.genres,
-        extractor=seen.extractor,
+        genres=table.genres,
+        extractor=table.extractor,
         classifier=classifier,
-        dataset=seen.dataset,
-        n_tracks={genre: int((seen.y == i).sum()) for i, genre in enumerate(seen.genres)},
-        trained_on=tuple(sorted(track_fingerprint(t.genre, t.track) for t in seen.tracks)),
+        dataset=table.dataset,
+        n_tracks={genre: int((table.y == i).sum()) for i, genre in enumerate(table.genres)},
+        trained_on=tuple(sorted(track_fingerprint(t.genre, t.track) for t in table.tracks)),
         random_state=random_state,
-        metrics=card_metrics(report),
+        metrics=summarise_report(report),
         temperature=round(fitted.temperature, 4),
         novelty_threshold=None if novelty is None else round(novelty.threshold, 4),
         licence=licence,
@@ -296,51 +348,12 @@ def train_model(
     )
     graph = to_onnx(
         fitted.pipeline,
-        seen.X.shape[1],
+        table.X.shape[1],
         temperature=fitted.temperature,
         metadata={CARD_KEY: card.to_json()},
         novelty=None if novelty is None else novelty.novelty,
     )
-    return Training(GenreModel.from_bytes(graph, source=name), report)
-
-
-def card_metrics(report: EvaluationReport) -> dict[str, Any]:
-    """Choose what a model card quotes from a report.
-
-    Parameters
-    ----------
-    report : EvaluationReport
-        How the recipe was judged.
-
-    Returns
-    -------
-    dict
-        Plain values, None for what could not be measured; the split always with them.
-    """
-    names = ("accuracy", "low", "high", "macro_f1", "macro_auc", "top3", "calibration_error")
-    return {
-        "split": report.experiment.split,
-        "split_meaning": report.experiment.split_meaning,
-        "n_tracks": report.n_tracks,
-        "n_train": report.experiment.n_train,
-        **{name: _rounded(getattr(report, name)) for name in names},
-        "scores": [
-            {
-                "genre": score.genre,
-                "n_tracks": score.n_tracks,
-                "precision": _rounded(score.precision),
-                "recall": _rounded(score.recall),
-                "f1": _rounded(score.f1),
-                "roc_auc": _rounded(score.roc_auc),
-            }
-            for score in report.scores
-        ],
-        "confusion": [list(row) for row in report.confusion],
-    }
-
-
-def _rounded(figure: float) -> float | None:
-    return None if math.isnan(figure) else round(figure, 4)
+    return GenreModel.from_bytes(graph, source=name)
 
 
 def _without_test(table: FeatureTable) -> FeatureTable:

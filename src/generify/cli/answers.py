@@ -2,54 +2,101 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generify.cli.terminal import format_percent, format_time, print_table, say
+from generify.cli.terminal import (
+    RowPrinter,
+    describe,
+    format_percent,
+    format_time,
+    say,
+    stdout_width,
+)
 from generify.errors import Failure
 
 if TYPE_CHECKING:
     from generify.prediction import Prediction
 
-__all__ = ["cells_of", "print_predictions", "record_of"]
+__all__ = ["AnswerTable", "cells_of", "print_line", "record_of", "say_remarks"]
+
+_NOISE = 0.01  # genres less probable than this are not worth a word
+_SURE_WIDTH = 6  # "> 99 %"
+_THEN_WIDTH = 24  # two genres
+_TIMES_WIDTH = 14  # "  0:00 to 9:59"
 
 
-def print_predictions(predictions: Sequence[Prediction], top: int, timeline: bool) -> None:
-    """Print the genre of each song as a table, and each timeline below it."""
-    if not predictions:
+class AnswerTable:
+    """A table that grows song by song, so that many songs need not be waited for."""
+
+    def __init__(
+        self, files: Sequence[Path], genres: Sequence[str], *, top: int, timeline: bool
+    ) -> None:
+        from rich.cells import cell_len
+
+        names = [file.name for file in files]
+        alike = len(set(names)) < len(names)
+        self._names = {str(f): str(f) if alike else f.name for f in files}
+        longest = max((cell_len(name) for name in self._names.values()), default=0)
+        genre_width = max(map(cell_len, (*genres, "unknown")))
+        room = stdout_width() - genre_width - _SURE_WIDTH - _THEN_WIDTH - 9
+        name_width = max(_TIMES_WIDTH, min(longest, room))
+        self._rows = RowPrinter((name_width, genre_width, -_SURE_WIDTH))
+        self._top, self._timeline, self._begun = top, timeline, False
+
+    def show(self, result: Prediction | Failure) -> None:
+        """Print a song's row with its warnings and timeline below it, or why it failed."""
+        if isinstance(result, Failure):
+            say_remarks(result)
+            return
+        if not self._begun:
+            self._begun = True
+            self._rows.head(("song", "genre", "sure", "then"))
+        self._print_answer(result)
+        say_remarks(result)
+        if self._timeline:
+            self._print_timeline(result)
+
+    def _print_answer(self, prediction: Prediction) -> None:
+        shown = [
+            f"{g.genre} {format_percent(g.probability)}"
+            for g in prediction.genres[: self._top]
+            if g.probability >= _NOISE
+        ]
+        cells = (
+            self._names[prediction.path],
+            prediction.genre or "unknown",
+            "" if prediction.unknown else format_percent(prediction.confidence),
+            ", ".join(shown if prediction.unknown else shown[1:]),
+        )
+        self._rows.row(cells)
+
+    def _print_timeline(self, prediction: Prediction) -> None:
+        """Print neighbouring segments of one genre as one row, and the styles below them."""
+        rows: list[tuple[float, float, str, list[float]]] = []
+        for s in prediction.timeline or ():
+            if rows and rows[-1][2] == s.genre and abs(rows[-1][1] - s.start) < 0.01:
+                start, _, genre, shares = rows.pop()
+                rows.append((start, s.end, genre, [*shares, s.probability]))
+            else:
+                rows.append((s.start, s.end, s.genre, [s.probability]))
+        for start, end, genre, shares in rows:
+            sure = format_percent(sum(shares) / len(shares))
+            times = f"  {format_time(start)} to {format_time(end)}"
+            self._rows.row((times, genre, sure, ""), style="dim")
+        styles = ", ".join(s.style for s in prediction.styles)
+        self._rows.row(("  styles", "", "", styles), style="dim")
+
+
+def say_remarks(result: Prediction | Failure) -> None:
+    """Tell on stderr what was odd about a song, or why it failed."""
+    if isinstance(result, Failure):
+        say(f"failed: {describe(result)}")
         return
-    rows = []
-    for p in predictions:
-        others = [f"{g.genre} {format_percent(g.probability)}" for g in p.genres[:top]]
-        answer = "unknown" if p.unknown else p.genres[0].genre
-        then = others if p.unknown else others[1:]
-        rows.append([Path(p.path).name, answer, format_percent(p.confidence), ", ".join(then)])
-    print_table(["song", "genre", ">sure", "then"], rows)
-    for p in predictions:
-        for warning in p.warnings:
-            say(f"warning: {p.path}: {warning}")
-        if timeline:
-            _print_timeline(p)
-
-
-def _print_timeline(prediction: Prediction) -> None:
-    """Print neighbouring segments of one genre as one row."""
-    rows: list[list[Any]] = []
-    for s in prediction.timeline or ():
-        if rows and rows[-1][2] == s.genre and abs(rows[-1][1] - s.start) < 0.01:
-            rows[-1][1] = s.end
-            rows[-1][3].append(s.probability)
-        else:
-            rows.append([s.start, s.end, s.genre, [s.probability]])
-    print_table(
-        [">from", ">to", "genre", ">sure"],
-        [
-            [format_time(a), format_time(b), genre, format_percent(sum(p) / len(p))]
-            for a, b, genre, p in rows
-        ],
-        title=Path(prediction.path).name,
-    )
+    for warning in result.warnings:
+        say(f"warning: {result.path}: {warning}")
 
 
 def record_of(result: Prediction | Failure) -> Mapping[str, Any]:
@@ -58,6 +105,12 @@ def record_of(result: Prediction | Failure) -> Mapping[str, Any]:
         return result.to_dict()
     error = {"type": result.error_type, "message": result.message}
     return {"path": result.path, "error": error}
+
+
+def print_line(result: Prediction | Failure) -> None:
+    """Print an answer or a failure as a line of JSON, and its remarks on stderr."""
+    say_remarks(result)
+    print(json.dumps(record_of(result), ensure_ascii=False), flush=True)
 
 
 def cells_of(record: Mapping[str, Any], top: int) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -21,12 +22,13 @@ from generify.cli import (
     spectrogram,
     train,
 )
-from generify.cli.terminal import print_error
+from generify.cli.terminal import print_error, say
 from generify.errors import GenerifyError, MissingExtraError, ParameterError
 
 __all__ = ["app", "run"]
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+_GOES_ON = frozenset({"train", "evaluate", "compare", "extract", "convert"})
 
 app = typer.Typer(
     help="Tells the genre of a song, and how sure it is. Nothing ever leaves your machine.",
@@ -63,6 +65,7 @@ for module in (predict, train, evaluate, compare, extract, convert, spectrogram,
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
+    sys.unraisablehook = lambda _: None  # what is half made complains while it is thrown away
     raise SystemExit(INTERRUPTED)
 
 
@@ -72,20 +75,49 @@ def run() -> None:
     Exit codes: 0 all done, 1 some songs or the whole job failed, 2 wrong usage, 130 interrupted.
     """
     arguments = sys.argv[1:]
-    debug = "--debug" in arguments
     signal.signal(signal.SIGINT, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that cannot be shown is shown escaped
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=[a for a in arguments if a != "--debug"], prog_name="generify")
-    except GenerifyError as err:
-        if debug:
+    except (GenerifyError, OSError) as err:
+        if "--debug" in arguments:
             raise
-        print_error(err)
-        usage = isinstance(err, ParameterError | MissingExtraError)
-        sys.exit(WRONG_USAGE if usage else FAILED)
-    except BrokenPipeError:  # the reader of a pipe has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILED)
+        sys.exit(_explain(err))
     except SystemExit as err:
         if err.code == INTERRUPTED:
-            print("interrupted; what was finished is kept, run it again to go on", file=sys.stderr)
-        raise
+            _say_interrupted(arguments)
+        sys.exit(_flushed(err.code))
+
+
+def _explain(err: GenerifyError | OSError) -> int:
+    """Print an error and give its exit code."""
+    if isinstance(err, GenerifyError):
+        print_error(err)
+        usage = isinstance(err, ParameterError | MissingExtraError)
+        return WRONG_USAGE if usage else FAILED
+    _shut_stdout()
+    if not isinstance(err, BrokenPipeError):  # the reader of a pipe has had enough
+        where = f"{err.filename}: " if err.filename else ""
+        say(f"error: {where}{err.strerror or err}")
+    return FAILED
+
+
+def _say_interrupted(arguments: list[str]) -> None:
+    kept = _GOES_ON.intersection(arguments[:2]) and "--no-cache" not in arguments
+    say("interrupted" + ("; the same command goes on where it was" if kept else ""))
+
+
+def _flushed(code: str | int | None) -> str | int | None:
+    """Write what is still to be written; a full disk is found out here."""
+    try:
+        sys.stdout.flush()
+    except OSError as err:
+        return _explain(err)
+    return code
+
+
+def _shut_stdout() -> None:
+    """Throw away what could not be written, so that Python does not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from generify.cli.terminal import say
+from generify.cli.terminal import format_bytes, say
 
 __all__ = ["register"]
 
@@ -29,7 +29,7 @@ def info() -> None:
     found = FeatureCache().info()
     print(f"folder   {found.folder}")
     print(f"entries  {found.n_entries}")
-    print(f"size     {found.size_bytes / 1e6:.1f} MB of at most {found.limit_bytes / 1e6:.0f} MB")
+    print(f"size     {format_bytes(found.size_bytes)} of at most {format_bytes(found.limit_bytes)}")
 
 
 @_group.command(epilog="Try: generify cache clear")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from generify import defaults
+from generify.cli.checks import check_extra, check_folder
 from generify.cli.formats import Format, emit
 from generify.cli.options import (
     DatasetArgument,
@@ -19,7 +20,7 @@ from generify.cli.options import (
     SplitOption,
     split_genres,
 )
-from generify.cli.results import check_folder, print_comparison, read_features, summary_cells
+from generify.cli.results import print_comparison, read_features, summary_cells
 from generify.cli.terminal import print_failures, print_warnings, progress_bar, say
 
 __all__ = ["compare", "register"]
@@ -37,7 +38,12 @@ def compare(
     genres: GenresOption = None,
     report: Annotated[
         Path | None,
-        typer.Option("--report", help="Folder for the box plot and table.", show_default=False),
+        typer.Option(
+            "--report",
+            metavar="FOLDER",
+            help="Folder for comparison.html with the box plot.",
+            show_default=False,
+        ),
     ] = None,
     how: FormatOption = Format.TABLE,
     jobs: JobsOption = 0,
@@ -47,6 +53,7 @@ def compare(
     from generify.classifiers import CLASSIFIERS
     from generify.training import compare_classifiers
 
+    check_extra("train", "sklearn", *(() if report is None else ("matplotlib", "jinja2")))
     check_folder(report)
     table = read_features(dataset, features, split_genres(genres), jobs=jobs, no_cache=no_cache)
     with progress_bar("comparing") as progress:

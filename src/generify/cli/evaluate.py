@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from generify import defaults
+from generify.cli.checks import check_extra
 from generify.cli.formats import Format, emit
 from generify.cli.options import (
     ClassifierOption,
@@ -66,6 +67,7 @@ def evaluate(
 
     if len(inputs) > 2:
         raise ParameterError(f"expected [MODEL] DATASET, got {len(inputs)} arguments")
+    check_extra("train", "sklearn")
     folder = open_report(report)
     model = load_model(inputs[0]) if len(inputs) == 2 else None
     table = read_features(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from generify import defaults
+from generify.cli.checks import check_extra, check_output, check_suffix
 from generify.cli.options import (
     FeaturesOption,
     GenresOption,
@@ -15,7 +16,7 @@ from generify.cli.options import (
     NoCacheOption,
     split_genres,
 )
-from generify.cli.results import check_output, read_features
+from generify.cli.results import read_features
 from generify.cli.terminal import print_failures, print_warnings, say
 
 __all__ = ["extract", "register"]
@@ -29,19 +30,29 @@ def register(app: typer.Typer) -> None:
 def extract(
     dataset: Annotated[
         Path,
-        typer.Argument(help="Folder of genre folders, or manifest (.csv).", show_default=False),
+        typer.Argument(
+            metavar="DATASET",
+            help="Folder of genre folders, or manifest (.csv).",
+            show_default=False,
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Table to write (.parquet).", show_default=False)
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Table to write (.parquet).", show_default=False
+        ),
     ],
     features: FeaturesOption = defaults.FEATURES,
     genres: GenresOption = None,
     jobs: JobsOption = 0,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Compute features of every track and write them as a Parquet table."""
+    """Compute the features of every track, as a Parquet table."""
     from generify.table import save_table
+    from generify.workflow import TABLE_SUFFIX
 
+    check_extra("train", "pyarrow")
+    check_suffix(output, TABLE_SUFFIX)
     check_output(output)
     table = read_features(dataset, features, split_genres(genres), jobs=jobs, no_cache=no_cache)
     save_table(table, output)

@@ -11,7 +11,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Format", "emit"]
+from generify.errors import ParameterError
+
+__all__ = ["Format", "emit", "file_format"]
 
 
 class Format(StrEnum):
@@ -21,6 +23,37 @@ class Format(StrEnum):
     JSON = "json"
     NDJSON = "ndjson"
     CSV = "csv"
+
+
+def file_format(output: Path | None, how: Format) -> Format:
+    """Choose the format of a file by its name where none was asked for.
+
+    Parameters
+    ----------
+    output : Path or None
+        The file; None for stdout, which may have any format.
+    how : Format
+        What was asked for.
+
+    Returns
+    -------
+    Format
+        Never a table for a file.
+
+    Raises
+    ------
+    ParameterError
+        When the name does not tell.
+    """
+    if output is None or how is not Format.TABLE:
+        return how
+    named = output.suffix.lower().removeprefix(".")
+    if named in (Format.JSON, Format.NDJSON, Format.CSV):
+        return Format(named)
+    raise ParameterError(
+        f"{output} does not say how to write the answers",
+        hint="let its name end in .json, .ndjson or .csv, or give --format",
+    )
 
 
 def emit(
@@ -53,7 +86,7 @@ def emit(
     from generify.atomic import replacing
 
     with replacing(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

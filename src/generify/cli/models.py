@@ -9,7 +9,7 @@ import typer
 
 from generify.cli.formats import Format, emit
 from generify.cli.options import FormatOption
-from generify.cli.terminal import format_percent, print_table
+from generify.cli.terminal import RowPrinter, format_percent, print_table
 
 if TYPE_CHECKING:
     from generify.model import ModelCard
@@ -61,7 +61,10 @@ def list_(how: FormatOption = Format.TABLE) -> None:
 @_group.command(epilog="Try: generify models info western --format json")
 def info(
     model: Annotated[
-        str, typer.Argument(help="Model file, or name of a bundled model.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="MODEL", help="Model file, or name of a bundled model.", show_default=False
+        ),
     ],
     how: FormatOption = Format.TABLE,
 ) -> None:
@@ -73,25 +76,31 @@ def info(
         record = json.loads(card.to_json())
         emit([record], how, dict)
         return
-    width = max(len(name) for name, _ in _lines(card))
-    for name, value in _lines(card):
-        print(f"{name:{width}}  {value}")
+    rows = RowPrinter([max(len(name) for name, _ in _lines(card))])
+    for line in _lines(card):
+        rows.row(line)
 
 
 def _lines(card: ModelCard) -> list[tuple[str, str]]:
-    m = card.metrics
-    share = (
-        f"{100 * m['accuracy']:.1f} % (95 % interval {100 * m['low']:.1f} to {100 * m['high']:.1f})"
-    )
     return [
         ("model", f"{card.name}, version {card.version}, {card.date}"),
         ("genres", ", ".join(card.genres)),
         ("features", str(card.extractor)),
         ("classifier", card.classifier),
         ("trained on", f"{card.dataset}, {sum(card.n_tracks.values())} tracks"),
-        ("accuracy", share),
-        ("measured on", f"{m['n_tracks']} tracks, split {m['split']}"),
-        ("that is", m["split_meaning"]),
+        *_measured(card),
         ("licence", card.licence or "not stated"),
         ("credit", card.attribution or "not stated"),
+    ]
+
+
+def _measured(card: ModelCard) -> list[tuple[str, str]]:
+    m = card.metrics
+    if not {"accuracy", "low", "high", "n_tracks", "split", "split_meaning"} <= m.keys():
+        return [("accuracy", "not stated")]
+    low, high = 100 * m["low"], 100 * m["high"]
+    return [
+        ("accuracy", f"{100 * m['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f})"),
+        ("measured on", f"{m['n_tracks']} tracks, split {m['split']}"),
+        ("that is", m["split_meaning"]),
     ]

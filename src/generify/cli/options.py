@@ -8,24 +8,83 @@ from typing import Annotated
 import typer
 
 from generify.cli.formats import Format
+from generify.errors import ParameterError
+
+__all__ = [
+    "ClassifierOption",
+    "DatasetArgument",
+    "FeaturesOption",
+    "FormatOption",
+    "GenresOption",
+    "JobsOption",
+    "ModelOption",
+    "NoCacheOption",
+    "ReportOption",
+    "SplitOption",
+    "split_genres",
+]
+
+
+def _features(name: str) -> str:
+    from generify.features import get_extractor
+
+    get_extractor(name)
+    return name
+
+
+def _classifier(name: str) -> str:
+    from generify.classifiers import list_classifiers
+
+    if name not in list_classifiers():
+        raise ParameterError(
+            f"there is no classifier {name!r}; there are {', '.join(list_classifiers())}"
+        )
+    return name
+
+
+def _split(name: str | None) -> str | None:
+    from generify.datasets.splits import list_splits
+
+    if name is not None and name not in list_splits():
+        raise ParameterError(f"there is no split {name!r}; there are {', '.join(list_splits())}")
+    return name
+
 
 DatasetArgument = Annotated[
     Path,
     typer.Argument(
+        metavar="DATASET",
         help="Folder of genre folders, manifest (.csv) or feature table (.parquet).",
         show_default=False,
     ),
 ]
 FeaturesOption = Annotated[
-    str, typer.Option("--features", "-f", help="Features: mfcc (small, quick) or timbre (better).")
+    str,
+    typer.Option(
+        "--features",
+        "-f",
+        metavar="NAME",
+        callback=_features,
+        help="What is listened for: mfcc (small, quick), timbre, rhythm, tags or embedding (a "
+        "neural network), classic (as in librosa's tables), or several, as in tags+rhythm.",
+    ),
 ]
 ClassifierOption = Annotated[
-    str, typer.Option("--classifier", "-c", help="logreg, lda, knn, cart, nb or svm.")
+    str,
+    typer.Option(
+        "--classifier",
+        "-c",
+        metavar="NAME",
+        callback=_classifier,
+        help="logreg, lda, knn, cart, nb or svm.",
+    ),
 ]
 SplitOption = Annotated[
     str | None,
     typer.Option(
         "--split",
+        metavar="NAME",
+        callback=_split,
         help="How tracks are kept apart: fault-filtered, artist, random or given "
         "[default: the least flattering that the dataset allows]",
         show_default=False,
@@ -33,21 +92,35 @@ SplitOption = Annotated[
 ]
 GenresOption = Annotated[
     str | None,
-    typer.Option("--genres", help="Only these genres, with commas between.", show_default=False),
+    typer.Option(
+        "--genres",
+        metavar="A,B",
+        help="Only these genres, with commas between.",
+        show_default=False,
+    ),
 ]
 JobsOption = Annotated[
-    int, typer.Option("--jobs", "-j", min=0, help="Tracks at the same time; 0: one per core.")
+    int,
+    typer.Option(
+        "--jobs", "-j", min=0, metavar="N", help="Tracks at the same time; 0: one per core."
+    ),
 ]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Neither look up nor keep computed features.")
 ]
 ReportOption = Annotated[
     Path | None,
-    typer.Option("--report", help="Folder for report.html and its figures.", show_default=False),
+    typer.Option(
+        "--report",
+        metavar="FOLDER",
+        help="Folder for report.html and its figures.",
+        show_default=False,
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="Model file, or name of a bundled model.")
+    str,
+    typer.Option("--model", "-m", metavar="MODEL", help="Model file, or name of a bundled model."),
 ]
 
 
@@ -55,4 +128,9 @@ def split_genres(genres: str | None) -> tuple[str, ...] | None:
     """Cut ``blues,jazz`` into names; None where nothing was given."""
     if genres is None:
         return None
-    return tuple(name.strip() for name in genres.split(",") if name.strip())
+    names = tuple(name.strip() for name in genres.split(",") if name.strip())
+    if not names:
+        raise ParameterError(
+            f"--genres names no genre, got {genres!r}", hint="as in --genres blues,jazz"
+        )
+    return names

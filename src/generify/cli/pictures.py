@@ -22,9 +22,20 @@ def draw_timelines(predictions: Sequence[Prediction], folder: Path) -> None:
     from generify.plots import plot_timeline, save_figure
 
     folder.mkdir(parents=True, exist_ok=True)
+    taken: set[str] = set()
     for prediction in predictions:
         audio = load_audio(prediction.path, _ENVELOPE_RATE)
         figure = plot_timeline(prediction, samples=audio.samples, sample_rate=audio.sample_rate)
-        target = folder / f"{Path(prediction.path).stem}.timeline.png"
+        target = folder / f"{_free_name(Path(prediction.path).stem, taken)}.timeline.png"
         save_figure(figure, target)
         say(f"wrote {target}")
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    """Tell songs of one name from different folders apart; write down which names are taken."""
+    name, copy = stem, 1
+    while name.casefold() in taken:  # folded: one file on macOS and Windows
+        copy += 1
+        name = f"{stem}-{copy}"
+    taken.add(name.casefold())
+    return name

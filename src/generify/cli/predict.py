@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from generify import defaults
-from generify.cli.answers import cells_of, print_predictions, record_of
-from generify.cli.formats import Format, emit
+from generify.cli.answers import AnswerTable, cells_of, print_line, record_of, say_remarks
+from generify.cli.checks import check_extra, check_folder, check_output
+from generify.cli.formats import Format, emit, file_format
 from generify.cli.options import FormatOption, ModelOption
-from generify.cli.terminal import describe, progress_bar, say
-from generify.errors import Failure, ParameterError
+from generify.cli.terminal import progress_bar, say
+from generify.errors import Failure
+
+if TYPE_CHECKING:
+    from generify.prediction import Prediction
 
 __all__ = ["predict", "register"]
 
@@ -24,54 +30,84 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     songs: Annotated[
-        list[Path], typer.Argument(help="Songs, or folders of songs.", show_default=False)
+        list[Path],
+        typer.Argument(metavar="SONG", help="Songs, or folders of songs.", show_default=False),
     ],
     model: ModelOption = defaults.MODEL,
-    top: Annotated[int, typer.Option(min=1, help="Genres shown for each song.")] = defaults.TOP,
+    top: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Genres shown for each song.")
+    ] = defaults.TOP,
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Judge every few seconds of the whole song too.")
     ] = False,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Folder for a timeline picture of each song.", show_default=False),
+        typer.Option(
+            metavar="FOLDER", help="Folder for a timeline picture of each song.", show_default=False
+        ),
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Weaker answers are given as unknown.")
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Weaker answers are given as unknown."),
     ] = 0.0,
     how: FormatOption = Format.TABLE,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write there, not to the terminal.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write (.json, .ndjson or .csv)."
+        ),
     ] = None,
 ) -> None:
     """Tell the genre of songs, and how sure it is."""
     from generify.model import load_model
-    from generify.prediction import Prediction
     from generify.scan import find_songs, predict_songs
 
-    if output is not None and how is Format.TABLE:
-        raise ParameterError("--output needs a format for files", hint="give --format json or csv")
-    files = find_songs(songs)
+    how = file_format(output, how)
+    _check_outputs(output, plot)
+    found = find_songs(songs)
     genre_model = load_model(model)
+    table = AnswerTable(found.files, genre_model.genres, top=top, timeline=timeline)
+    show = table.show if how is Format.TABLE else say_remarks
+    if how is Format.NDJSON and output is None:
+        show = print_line
+    judged = timeline or plot is not None
+    answers = predict_songs(
+        found.files, genre_model, timeline=judged, min_confidence=min_confidence
+    )
+    results = _shown(chain(found.failures, answers), show, len(found.failures) + len(found.files))
+    if output is not None or how in {Format.JSON, Format.CSV}:
+        emit([record_of(r) for r in results], how, lambda record: cells_of(record, top), output)
+    if output is not None:
+        say(f"wrote {output}")
+    _finish(results, plot)
+
+
+def _shown(
+    answers: Iterable[Prediction | Failure],
+    show: Callable[[Prediction | Failure], None],
+    n_all: int,
+) -> list[Prediction | Failure]:
+    """Show each answer as soon as it is there, and give them all."""
     results: list[Prediction | Failure] = []
     with progress_bar("listening") as progress:
-        for number, result in enumerate(
-            predict_songs(
-                files,
-                genre_model,
-                timeline=timeline or plot is not None,
-                min_confidence=min_confidence,
-            ),
-            start=1,
-        ):
+        progress(0, n_all)
+        for result in answers:
             results.append(result)
-            progress(number, len(files))
+            show(result)
+            progress(len(results), n_all)
+    return results
+
+
+def _check_outputs(output: Path | None, plot: Path | None) -> None:
+    check_output(output)
+    check_folder(plot)
+    if plot is not None:
+        check_extra("train", "matplotlib")
+
+
+def _finish(results: list[Prediction | Failure], plot: Path | None) -> None:
+    """Draw the pictures, and end with what the failures amount to."""
     failures = [r for r in results if isinstance(r, Failure)]
-    if how is Format.TABLE:
-        print_predictions([r for r in results if not isinstance(r, Failure)], top, timeline)
-        for failure in failures:
-            say(f"failed: {describe(failure)}")
-    else:
-        emit([record_of(r) for r in results], how, lambda record: cells_of(record, top), output)
     if plot is not None:
         from generify.cli.pictures import draw_timelines
 

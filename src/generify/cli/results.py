@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generify.cli.terminal import format_percent, print_table, progress_bar, say
-from generify.errors import ParameterError
+from generify.cli.checks import check_extra, check_folder
+from generify.cli.terminal import format_percent, print_table, print_text, progress_bar, say
 
 if TYPE_CHECKING:
     from generify.evaluation import EvaluationReport
     from generify.table import FeatureTable
 
 __all__ = [
-    "check_folder",
-    "check_output",
     "open_report",
     "print_comparison",
     "print_report",
@@ -25,26 +23,6 @@ __all__ = [
     "report_cells",
     "summary_cells",
 ]
-
-
-def check_output(path: Path) -> None:
-    """Refuse a file that could not be written, before hours of work."""
-    if path.is_dir():
-        raise ParameterError(f"{path} is a folder, a file was expected", hint="add a file name")
-    check_folder(path.parent)
-    if not path.parent.is_dir():
-        raise ParameterError(f"there is no folder {path.parent}", hint="make it first")
-
-
-def check_folder(folder: Path | None) -> None:
-    """Refuse a folder that could not be written to, before hours of work."""
-    if folder is None:
-        return
-    if folder.exists() and not folder.is_dir():
-        raise ParameterError(f"{folder} is a file, a folder was expected")
-    existing = next((p for p in (folder, *folder.parents) if p.exists()), Path())
-    if not os.access(existing, os.W_OK):
-        raise ParameterError(f"{existing} may not be written to", hint="choose another folder")
 
 
 @dataclass(frozen=True)
@@ -63,9 +41,12 @@ class ReportFolder:
 
 
 def open_report(folder: Path | None) -> ReportFolder | None:
-    """Check the folder of ``--report`` before any work."""
+    """Check the folder of ``--report``, and what draws it, before any work."""
+    if folder is None:
+        return None
     check_folder(folder)
-    return None if folder is None else ReportFolder(folder)
+    check_extra("train", "matplotlib", "jinja2")
+    return ReportFolder(folder)
 
 
 def read_features(
@@ -87,15 +68,18 @@ def read_features(
 def print_report(report: EvaluationReport) -> None:
     """Print the figures of a report, the split with them."""
     experiment = report.experiment
-    print(
+    print_text(
         f"{experiment.recipe} on {experiment.dataset}: {100 * report.accuracy:.1f} % right "
         f"(95 % interval {100 * report.low:.1f} to {100 * report.high:.1f})"
     )
-    print(f"split {experiment.split}: {experiment.split_meaning}")
-    print(
+    print_text(f"split {experiment.split}: {experiment.split_meaning}")
+    print_text(
         f"{report.n_tracks} tracks tested, about {experiment.n_train} trained on; "
-        f"among the first three {format_percent(report.top3)}, macro F1 {report.macro_f1:.2f}, "
-        f"macro AUC {report.macro_auc:.2f}, calibration error {report.calibration_error:.2f}"
+        f"right among the first three: {format_percent(report.top3)}"
+    )
+    print_text(
+        f"macro F1 {_decimal(report.macro_f1)}, macro AUC {_decimal(report.macro_auc)}, "
+        f"calibration error {_decimal(report.calibration_error)}"
     )
     print_table(
         ["genre", ">tracks", ">precision", ">recall", ">F1", ">AUC", "most often taken for"],
@@ -105,7 +89,11 @@ def print_report(report: EvaluationReport) -> None:
 
 def _score_cells(score: Any) -> list[str]:
     figures = (score.precision, score.recall, score.f1, score.roc_auc)
-    return [score.genre, str(score.n_tracks), *(f"{figure:.2f}" for figure in figures)]
+    return [score.genre, str(score.n_tracks), *map(_decimal, figures)]
+
+
+def _decimal(figure: float) -> str:
+    return "–" if isnan(figure) else f"{figure:.2f}"
 
 
 def _confused(report: EvaluationReport, row: int) -> str:
@@ -135,7 +123,7 @@ def summary_cells(report: EvaluationReport) -> dict[str, Any]:
 def print_comparison(reports: Sequence[EvaluationReport], titles: Sequence[str]) -> None:
     """Print the figures of several classifiers, the best first."""
     experiment = reports[0].experiment
-    print(f"{experiment.dataset}, split {experiment.split}: {experiment.split_meaning}")
+    print_text(f"{experiment.dataset}, split {experiment.split}: {experiment.split_meaning}")
     ranked = sorted(zip(titles, reports, strict=True), key=lambda pair: -pair[1].accuracy)
     print_table(
         ["classifier", ">accuracy", ">95 % interval", ">macro F1", ">macro AUC"],

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from generify.cli.terminal import describe, say
+from generify.cli.checks import check_extra, check_output
+from generify.cli.terminal import print_failures, progress_bar, say
 from generify.errors import AudioDecodeError, Failure
 
 __all__ = ["register", "spectrogram"]
@@ -20,28 +21,45 @@ def register(app: typer.Typer) -> None:
 
 def spectrogram(
     songs: Annotated[
-        list[Path], typer.Argument(help="Songs, drawn side by side.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="SONG",
+            help="Songs, or folders of songs, drawn side by side.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Picture to write (.png, .svg or .pdf).", show_default=False
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Picture to write (.png, .svg or .pdf).",
+            show_default=False,
         ),
     ],
-    seconds: Annotated[float, typer.Option(min=1, help="How much of each song is drawn.")] = 30.0,
+    seconds: Annotated[
+        float, typer.Option(min=1, metavar="N", help="How much of each song is drawn.")
+    ] = 30.0,
 ) -> None:
     """Draw the mel spectrograms of songs."""
+    from generify.scan import find_songs
+
+    check_extra("train", "matplotlib")
     from generify.plots import plot_spectrograms, save_figure
     from generify.workflow import load_mel
 
-    panels, failures = [], []
-    for song in songs:
-        try:
-            panels.append((song.name, *load_mel(song, seconds)))
-        except AudioDecodeError as err:
-            failures.append(Failure.from_error(song, err))
-    for failure in failures:
-        say(f"failed: {describe(failure)}")
+    check_output(output)
+    found = find_songs(songs)
+    panels, failures = [], list(found.failures)
+    with progress_bar("listening") as progress:
+        for number, song in enumerate(found.files, start=1):
+            try:
+                panels.append((song.name, *load_mel(song, seconds)))
+            except AudioDecodeError as err:
+                failures.append(Failure.from_error(song, err))
+            progress(number, len(found.files))
+    print_failures(failures, "failed")
     if panels:
         save_figure(plot_spectrograms(panels), output)
         say(f"wrote {output}")

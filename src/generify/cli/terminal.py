@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from generify.errors import Failure, GenerifyError
 
@@ -17,18 +18,23 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
+    "RowPrinter",
+    "describe",
+    "format_bytes",
     "format_percent",
     "format_time",
     "print_error",
     "print_failures",
     "print_table",
+    "print_text",
     "print_warnings",
     "progress_bar",
     "say",
+    "stdout_width",
 ]
 
 _SHOWN_FAILURES = 20
-_PIPE_WIDTH = 160  # a table in a pipe or a log is not cut to an imagined 80 columns
+_PIPE_WIDTH = 10_000  # a table in a pipe or a log is not cut to an imagined 80 columns
 
 
 def _console(stderr: bool = False) -> Console:
@@ -37,6 +43,11 @@ def _console(stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = shutil.get_terminal_size().columns if stream.isatty() else _PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, markup=False, soft_wrap=True)
+
+
+def stdout_width() -> int:
+    """Give the columns that there are for a table."""
+    return _console().width
 
 
 def say(message: str) -> None:
@@ -91,8 +102,13 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
+    # What is printed meanwhile goes above the bar, but never from a pipe or file to the terminal.
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task(title, total=None)
 
@@ -118,9 +134,63 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: st
     _console().print(table)
 
 
+def print_text(text: str) -> None:
+    """Print a sentence on stdout, on a terminal broken between words."""
+    width = stdout_width()
+    print(textwrap.fill(text, width) if len(text) > width else text)
+
+
+class RowPrinter:
+    """Prints the rows of a table one by one on stdout, as they become known.
+
+    To be made before a progress bar is shown, which puts itself in the place of stdout. The last
+    column has no width; elsewhere a negative width aligns right, and a cell that is too long goes
+    on in the next line.
+    """
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        self._widths = widths
+        self._console = _console()
+        try:
+            "─".encode(sys.stdout.encoding or "ascii")
+        except UnicodeEncodeError:
+            self._rule = "-"
+        else:
+            self._rule = "─"
+
+    def head(self, titles: Sequence[str]) -> None:
+        """Print the titles and a rule."""
+        self.row(titles, style="bold")
+        self.row([self._rule * abs(width) for width in (*self._widths, len(titles[-1]))])
+
+    def row(self, cells: Sequence[str], *, style: str = "") -> None:
+        """Print one row."""
+        from rich.table import Table
+
+        grid = Table.grid(padding=(0, 3, 0, 0))
+        for width in self._widths:
+            side: Literal["left", "right"] = "right" if width < 0 else "left"
+            grid.add_column(width=abs(width), justify=side, overflow="fold")
+        grid.add_column(overflow="fold")
+        grid.add_row(*cells, style=style)
+        with self._console.capture() as caught:
+            self._console.print(grid)
+        print(caught.get(), end="", flush=True)
+
+
 def format_percent(share: float) -> str:
-    """Give a share as whole percent."""
-    return f"{100 * share:.0f} %"
+    """Give a share as whole percent; what is nearly all or nothing does not become either."""
+    if 0.995 <= share < 1:
+        return "> 99 %"
+    return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+def format_bytes(n_bytes: int) -> str:
+    """Give a size in the unit in which it is easily read."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.1f} {unit}"
+    return f"{n_bytes} bytes"
 
 
 def format_time(seconds: float) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from generify import defaults
+from generify.cli.checks import check_extra, check_output
 from generify.cli.options import (
     ClassifierOption,
     DatasetArgument,
@@ -19,7 +21,7 @@ from generify.cli.options import (
     SplitOption,
     split_genres,
 )
-from generify.cli.results import check_output, open_report, print_report, read_features
+from generify.cli.results import open_report, print_report, read_features
 from generify.cli.terminal import print_failures, print_warnings, progress_bar, say
 
 __all__ = ["register", "train"]
@@ -33,7 +35,14 @@ def register(app: typer.Typer) -> None:
 def train(
     dataset: DatasetArgument,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Model file to write.", show_default=False)
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Model file to write (.onnx).",
+            show_default=False,
+        ),
     ],
     features: FeaturesOption = defaults.FEATURES,
     classifier: ClassifierOption = defaults.CLASSIFIER,
@@ -47,9 +56,13 @@ def train(
     jobs: JobsOption = 0,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Train a model on your own genres, and judge it by cross-validation."""
+    """Train a model on your own genres, and judge it.
+
+    The recipe is judged by cross-validation; the model is then fitted on all tracks.
+    """
     from generify.training import train_model
 
+    check_extra("train", "sklearn", "skl2onnx")
     check_output(output)
     folder = open_report(report)
     table = read_features(dataset, features, split_genres(genres), jobs=jobs, no_cache=no_cache)
@@ -65,6 +78,6 @@ def train(
         folder.write(training.report, table)
     n_tracks = sum(training.model.card.n_tracks.values())
     say(f"wrote {output}: {len(training.model.genres)} genres, fitted on {n_tracks} tracks")
-    say(f"try it: generify predict --model {output} SONG")
+    say(f"try it: generify predict --model {shlex.quote(str(output))} SONG")
     if table.failures:
         raise typer.Exit(1)
