@@ -195,7 +195,8 @@ def test_timeline(tmp_path: Path, music: Path, model_file: Path, command: Comman
     song = tmp_path / "two halves.wav"
     soundfile.write(song, np.concatenate(parts), RATE)
     done = command("predict", song, "--model", model_file, "--timeline")
-    rows = [line.split() for line in done.out.splitlines()[3:]]
+    *rows, styles = [line.split() for line in done.out.splitlines()[3:]]
+    assert styles[0] == "styles"
     assert [row[3] for row in (rows[0], rows[-1])] == ["noise", "tones"]
     assert rows[0][0] == "0:00"
     assert rows[-1][2] == "2:00"
