@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # name the genre of the example songs, and draw a spectrogram and timelines into demo/
 demo: $(READY)
 	$(BIN)/generify predict examples --timeline --plot demo
-	$(BIN)/generify spectrogram examples/*.* -o demo/spectrograms.png
+	$(BIN)/generify spectrogram examples -o demo/spectrograms.png
 
 # run all tests
 test: $(READY)
