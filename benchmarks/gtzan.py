@@ -24,6 +24,7 @@ from generify import defaults
 from generify.datasets import load_dataset
 from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions
 from generify.extraction import extract_features
+from generify.novelty import fit_novelty, novelty_columns
 from generify.recipe import Recipe, fit_recipe, fit_table_novelty
 from generify.table import FeatureTable
 from generify.training import evaluate_recipe
@@ -59,8 +60,10 @@ def judge(train: FeatureTable, test: FeatureTable, split: str) -> dict[str, Any]
         experiment=Experiment("western", "gtzan", split, split, len(train.tracks)),
     )
     found = fit_table_novelty(train)
+    used = novelty_columns(train.columns)
     assert found is not None
-    unknown = float((found.novelty.score(test.X) > found.threshold).mean())
+    scores = fit_novelty(train.X, train.y, used).score(test.X)
+    unknown = float((scores > found.threshold).mean())
     return {**row_of(report, defaults.FEATURES), "unknown": round(unknown, 4)}
 
 

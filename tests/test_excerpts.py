@@ -31,7 +31,7 @@ def start_of(audio: Audio) -> float:
     return (float(audio.samples[0]) - 0.1) * 1000
 
 
-@pytest.mark.parametrize("duration", [1.0, 30.0, 40.0])
+@pytest.mark.parametrize("duration", [1.0, 30.0, 60.0])
 def test_clips_are_heard_whole(duration: float) -> None:
     assert ExcerptPlan().stretches(duration) == ((0.0, duration),)
 

@@ -336,7 +336,7 @@ def test_json_without_a_timeline_and_of_an_unknown_genre(
 # ------------------------------------------------------------------ the bundled models
 
 
-@pytest.mark.parametrize("name", ["western"])
+@pytest.mark.parametrize("name", list_models())
 def test_bundled_models_answer(song: Path, name: str) -> None:
     assert name in list_models()
     result = predict(song, name, timeline=True)

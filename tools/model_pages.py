@@ -100,9 +100,11 @@ then fitted on all {sum(card.n_tracks.values())} tracks, so no figure of its own
 
 {card.dataset}: {card.attribution or "no credit stated"}. Licence of the model: {card.licence or "not stated"}.
 
-## What it is not for
+## What it cannot do, and what it is not for
 
-It knows no other genres than these, and calls everything by one of them unless it is unsure. {NOT_FOR}
+It knows no other genres than these. {card.limits}
+
+{NOT_FOR}
 """
 
 

@@ -1,6 +1,6 @@
 """Which seconds of a song are heard: one plan for all extractors, clips and long songs alike.
 
-A clip of up to 40 s is heard whole. Of a longer song three stretches of 10 s are heard, spread
+A clip of up to 60 s is heard whole. Of a longer song three stretches of 10 s are heard, spread
 evenly over its middle 80 % (intros and fade-outs say little about a genre); only those seconds are
 decoded. An extractor receives :class:`Excerpts` and asks for the sample rate it needs, so a song is
 decoded once however many extractors listen.
@@ -44,7 +44,7 @@ class ExcerptPlan:
 
     n_stretches: int = 3
     stretch: float = 10.0
-    whole_up_to: float = 40.0
+    whole_up_to: float = 60.0
     middle: float = 0.8
 
     def __post_init__(self) -> None:

@@ -95,8 +95,8 @@ class ModelCard:
         Calibrates the probabilities; already folded into the graph.
     novelty_threshold : float or None
         Above this novelty a song is unknown; None where the model has no such output.
-    licence, attribution : str
-        Terms of use of the model, and whom to credit.
+    licence, attribution, limits : str
+        Terms of use of the model, whom to credit, and what it cannot do.
     date : str
         Day of training, ISO 8601.
     libraries : mapping of str to str
@@ -117,6 +117,7 @@ class ModelCard:
     novelty_threshold: float | None = None
     licence: str = ""
     attribution: str = ""
+    limits: str = ""
     date: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
 
@@ -171,7 +172,10 @@ class ModelCard:
 
 
 # What a card's JSON must hold, wherever it comes from: other code relies on these kinds.
-_TEXTS = ("name", "version", "classifier", "dataset", "licence", "attribution", "date")
+_TEXTS = (
+    *("name", "version", "classifier", "dataset"),
+    *("licence", "attribution", "limits", "date"),
+)
 _LISTS_OF_TEXT = ("genres", "trained_on")
 _MAPPINGS = ("extractor", "n_tracks", "metrics", "libraries")
 

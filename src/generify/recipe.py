@@ -13,10 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generify.classifiers import TrainingSize, apply_temperature, fit_temperature, make_classifier
+from generify.classifiers import (
+    NoveltyHead,
+    TrainingSize,
+    apply_temperature,
+    fit_temperature,
+    make_classifier,
+)
 from generify.datasets.splits import Split, make_split, possible_splits
 from generify.errors import DatasetError
-from generify.novelty import REFUSED, Novelty, fit_novelty, novelty_columns
+from generify.novelty import REFUSED, fit_novelty, novelty_columns
 from generify.table import FeatureTable
 
 __all__ = [
@@ -166,14 +172,13 @@ class FittedNovelty:
 
     Attributes
     ----------
-    novelty : Novelty
+    novelty : NoveltyHead
         Fitted on all rows.
     threshold : float
-        Exceeded by the share :data:`generify.novelty.REFUSED` of known songs, each scored by a fit
-        that had heard neither it nor its artist.
+        Exceeded by few known songs; see :func:`fit_table_novelty`.
     """
 
-    novelty: Novelty
+    novelty: NoveltyHead
     threshold: float
 
 
@@ -190,7 +195,9 @@ def fit_table_novelty(table: FeatureTable, random_state: int = 0) -> FittedNovel
     Returns
     -------
     FittedNovelty or None
-        None where the features cannot tell (they lack tags) or there are too few tracks.
+        The share :data:`generify.novelty.REFUSED` of known songs, each scored by a fit that had
+        heard neither it nor its artist, exceeds the threshold. None where the features cannot tell
+        (they lack tags) or there are too few tracks.
     """
     used = novelty_columns(table.columns)
     if not used.any():

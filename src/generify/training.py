@@ -25,7 +25,7 @@ from generify.datasets.splits import possible_splits
 from generify.errors import DatasetError, ParameterError
 from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions, summarise_report
 from generify.model import CARD_KEY, GenreModel, ModelCard, track_fingerprint
-from generify.recipe import Recipe, fit_recipe, fit_table_novelty, split_table
+from generify.recipe import FittedNovelty, Recipe, fit_recipe, fit_table_novelty, split_table
 from generify.table import FeatureTable
 
 __all__ = [
@@ -291,8 +291,10 @@ def fit_model(
     *,
     name: str = "model",
     random_state: int = 0,
+    novelty: FittedNovelty | None = None,
     licence: str = "",
     attribution: str = "",
+    limits: str = "",
 ) -> GenreModel:
     """Fit a model to all tracks of a table.
 
@@ -308,8 +310,10 @@ def fit_model(
         The model's name.
     random_state : int
         Seed of all random choices.
-    licence, attribution : str
-        Terms of use and whom to credit, for the card.
+    novelty : FittedNovelty, optional
+        What tells unknown songs; :func:`generify.recipe.fit_table_novelty` by default.
+    licence, attribution, limits : str
+        Terms of use, whom to credit and what it cannot do, for the card.
 
     Returns
     -------
@@ -327,7 +331,7 @@ def fit_model(
     """
     _check_learnable(table)
     fitted = fit_recipe(table, np.arange(len(table.tracks)), Recipe(classifier, random_state))
-    novelty = fit_table_novelty(table, random_state)
+    novelty = novelty or fit_table_novelty(table, random_state)
     card = ModelCard(
         name=name,
         version="1",
@@ -343,6 +347,7 @@ def fit_model(
         novelty_threshold=None if novelty is None else round(novelty.threshold, 4),
         licence=licence,
         attribution=attribution,
+        limits=limits,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         libraries={library: metadata.version(library) for library in _LIBRARIES},
     )
