@@ -48,7 +48,10 @@ def test_sessions_print_what_they_say(command: str, output: str) -> None:
 
 @pytest.mark.parametrize("block", _blocks("python"))
 def test_python_runs(block: str) -> None:
-    subprocess.run([sys.executable, "-c", block], cwd=ROOT, capture_output=True, check=True)
+    command = [sys.executable, "-c", block]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 def test_links_lead_somewhere() -> None:

@@ -58,10 +58,8 @@ def tag_statistics(tags: NDArray[np.floating]) -> Floats:
 
     Notes
     -----
-    Most tags are near 0, where a ratio tells more than a difference: on GTZAN's training list,
-    cross-validated by artist, linear discriminant analysis is right for 78.4 % of clips on these
-    numbers, for 76.4 % on the means as they are, and for 75.8 % on means, deviations, maxima and
-    medians together.
+    Most tags are near 0, where a ratio tells more than a difference: in cross-validation linear
+    discriminant analysis does better on these numbers than on the means as they are.
 
     Examples
     --------
