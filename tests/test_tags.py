@@ -136,23 +136,22 @@ def test_a_short_stretch_is_repeated() -> None:
     np.testing.assert_array_equal(window[len(mel) : 2 * len(mel)], mel)
 
 
-def test_statistics_are_log_odds_of_means() -> None:
+def test_statistics_are_fifth_roots_of_means() -> None:
     tags = np.zeros((4, 50))
     tags[:, 7] = [0.1, 0.2, 0.2, 0.9]
     tags[:, 8] = 1.0
+    tags[:, 9] = 1 / 32
     vector = tag_statistics(tags)
     named = dict(zip(Tags().columns, vector.tolist(), strict=True))
-    assert named["tags.log_odds.07"] == pytest.approx(np.log(0.351 / 0.651), rel=1e-6)
-    # never and always heard are the ends of the scale, ±log 1001
-    assert named["tags.log_odds.08"] == pytest.approx(6.9087548, rel=1e-6)
-    assert named["tags.log_odds.00"] == pytest.approx(-6.9087548, rel=1e-6)
+    assert named["tags.root.07"] == pytest.approx(0.8106131, rel=1e-6)  # 0.35 ** (1 / 5)
+    assert named["tags.root.09"] == pytest.approx(0.5, rel=1e-6)
+    assert (named["tags.root.08"], named["tags.root.00"]) == (1.0, 0.0)
 
 
 def test_statistics_of_half_precision_tables_do_not_lose_digits() -> None:
     tags = np.tile(np.linspace(0.1, 0.6, 28, dtype=np.float16)[:, np.newaxis], 50)
     mean = sum(tags[:, 0].tolist()) / 28
-    expected = np.log((mean + 1e-3) / (1 - mean + 1e-3))
-    assert tag_statistics(tags)[0] == pytest.approx(expected, rel=1e-6)
+    assert tag_statistics(tags)[0] == pytest.approx(np.exp(np.log(mean) / 5), rel=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(0, 50), (3, 49), (50,)])
@@ -181,7 +180,7 @@ def test_every_sound_has_finite_features(extractor: Tags | Embedding, sound: str
 
 def test_columns_are_distinct_and_numbered() -> None:
     assert len(set(Tags().columns)) == len(TAG_NAMES) == 50
-    assert Tags().columns[49] == "tags.log_odds.49"
+    assert Tags().columns[49] == "tags.root.49"
     assert len(set(Embedding().columns)) == 2 * N_EMBEDDING
     assert Embedding().columns[-1] == "embedding.max_pool.752"
 

@@ -61,7 +61,7 @@ def get_extractor(name: str) -> Extractor:
     Examples
     --------
     >>> get_extractor("tags+timbre").columns[0]
-    'tags.log_odds.00'
+    'tags.root.00'
     """
     names = name.split(SEPARATOR)
     unknown = [part for part in names if part not in _EXTRACTORS]

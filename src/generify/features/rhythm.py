@@ -1,4 +1,4 @@
-"""Onsets, beats and attacks: the part of timbre that a tagger does not hear.
+"""Onsets, beats, attacks and percussiveness: the part of timbre that a tagger does not hear.
 
 In it: :class:`Rhythm`, :func:`rhythm_vector`.
 """
@@ -17,7 +17,7 @@ from generify.features.timbre import Timbre, timbre_vector
 
 __all__ = ["Rhythm", "rhythm_vector"]
 
-_GROUPS = ("attack.", "onset.", "beat.")
+_GROUPS = ("attack.", "percussiveness.", "onset.", "beat.")
 _CHOSEN = tuple(i for i, name in enumerate(TIMBRE_COLUMNS) if name.startswith(_GROUPS))
 
 
@@ -31,8 +31,9 @@ def rhythm_vector(mels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
     Returns
     -------
-    ndarray of float32, shape (29,)
-        Skewness of attacks by band, statistics of onsets, autocorrelation at beat lags.
+    ndarray of float32, shape (45,)
+        Skewness of attacks and percussiveness by band, statistics of onsets, autocorrelation at
+        beat lags.
 
     Raises
     ------
@@ -45,13 +46,16 @@ def rhythm_vector(mels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
        Transactions on Speech and Audio Processing 10(5), 2002.
     .. [2] K. Seyerlehner, G. Widmer and T. Pohle, "Fusing block-level features for music similarity
        estimation", DAFx, 2010.
+    .. [3] N. Ono, K. Miyamoto, J. Le Roux, H. Kameoka and S. Sagayama, "Separation of a monaural
+       audio signal into harmonic/percussive components by complementary diffusion on spectrogram",
+       EUSIPCO, 2008.
     """
     chosen: NDArray[np.float32] = timbre_vector(mels)[list(_CHOSEN)]
     return chosen
 
 
 class Rhythm(Extractor):
-    """Onsets, beats and attacks.
+    """Onsets, beats, attacks and percussiveness.
 
     Attributes
     ----------
@@ -60,8 +64,8 @@ class Rhythm(Extractor):
     """
 
     name = "rhythm"
-    version = 1
-    summary = "onsets, beats and attacks: joined to tags, the best"
+    version = 2
+    summary = "onsets, beats, attacks, percussiveness: joined to tags, the best"
 
     @property
     def parameters(self) -> Mapping[str, ParameterValue]:
@@ -83,7 +87,7 @@ class Rhythm(Extractor):
 
         Returns
         -------
-        ndarray of float32, shape (29,)
+        ndarray of float32, shape (45,)
             In the order of :attr:`columns`; always finite.
         """
         return Timbre().extract(excerpts)[list(_CHOSEN)]
