@@ -28,11 +28,17 @@ class Download:
     n_bytes : int or None
         Size of the archive; None when unknown.
     checksums : mapping of str to str
-        Algorithm (``"md5"``, ``"sha256"``) → hexadecimal digest; empty when none is published.
+        Algorithm (``"md5"``, ``"sha1"``, ``"sha256"``) → hexadecimal digest; empty when none is
+        published.
     works : bool
         Whether the address was answering when these facts were written.
     note : str
         What to know before using it.
+    account : str
+        How to get it by hand where that takes an account; empty where anybody can have it.
+    part : str
+        Which part of the dataset it is, such as ``"audio"`` or ``"metadata"``. Downloads of the
+        same part are mirrors of each other; of different parts all are needed.
     """
 
     url: str
@@ -40,6 +46,8 @@ class Download:
     checksums: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     works: bool = True
     note: str = ""
+    account: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,9 @@ class DatasetFacts:
     faults : mapping of str to str
         Track → what is wrong with it.
     duplicates : tuple of (str, str)
-        Pairs of tracks that are the same recording, sample for sample.
+        Pairs of tracks that are known to be the same recording.
+    notes : tuple of str
+        What to know before trusting a figure measured on it, one line each.
     """
 
     name: str
@@ -92,6 +102,7 @@ class DatasetFacts:
     sources: tuple[str, ...] = ()
     faults: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     duplicates: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def urls(self) -> tuple[str, ...]:
