@@ -28,7 +28,8 @@ Floats = NDArray[np.float64]
 
 def _tag_means(clip: Clip) -> Floats:
     assert clip.tags is not None
-    return clip.tags.mean(axis=0, dtype=np.float64)
+    means: Floats = clip.tags.mean(axis=0, dtype=np.float64)
+    return means
 
 
 def _tag_statistics(clip: Clip) -> Floats:
@@ -56,10 +57,10 @@ def _lda() -> Any:
     return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
 
 
-def measure_baselines(
+def judge_baselines(
     table: FeatureTable, clips: Mapping[str, Clip], data: Path
-) -> list[tuple[str, float]]:
-    """Give name and accuracy of each, on the clips of a table that has lists."""
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Give the name of each, and which test clips of a table it gets right, in their order."""
     names = [track.track for track in table.tracks]
     librosa = _librosa_features(data)
     librosa_X = np.stack([librosa[name] for name in names])
@@ -78,11 +79,12 @@ def measure_baselines(
         ("tag means + lda", means, _lda()),
         ("tag mean, std, max, median + timbre + lda", mixed, _lda()),
     )
-    return [(name, _accuracy(table, X, estimator)) for name, X, estimator in recipes]
+    return [(name, _right(table, X, estimator)) for name, X, estimator in recipes]
 
 
-def _accuracy(table: FeatureTable, X: Floats, estimator: Any) -> float:
+def _right(table: FeatureTable, X: Floats, estimator: Any) -> NDArray[np.bool_]:
     lists = np.array([track.split for track in table.tracks])
     train, test = lists == "train", lists == "test"
     pipeline = make_pipeline(StandardScaler(), estimator).fit(X[train], table.y[train])
-    return float(pipeline.score(X[test], table.y[test]))
+    right: NDArray[np.bool_] = pipeline.predict(X[test]) == table.y[test]
+    return right

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,19 +106,24 @@ def western_table(data: Path) -> FeatureTable:
     )
 
 
-def measure(indian: FeatureTable, western: FeatureTable, split: str) -> dict[str, Any]:
+def measure(
+    indian: FeatureTable,
+    western: FeatureTable,
+    split: str,
+    shares: Sequence[float] = REFUSED,
+) -> dict[str, Any]:
     """Share of Western clips refused at each share of Indian songs refused."""
     folds = split_table(indian, split, n_folds=10, random_state=0).folds
-    refused = np.zeros(len(REFUSED))
+    refused = np.zeros(len(shares))
     for genre in range(len(western.genres)):
         known, unknown = western.X[western.y != genre], western.X[western.y == genre]
         gates = [Gate(indian.choose(fold.train), known) for fold in folds]
         own = [g.score(indian.X[f.test]) for g, f in zip(gates, folds, strict=True)]
-        thresholds = np.quantile(np.concatenate(own), 1 - np.array(REFUSED))
+        thresholds = np.quantile(np.concatenate(own), 1 - np.array(shares))
         margins = np.mean([gate.score(unknown) for gate in gates], axis=0)
         refused += (margins[:, np.newaxis] > thresholds).sum(axis=0)
-    shares = (refused / len(western.X)).round(3).tolist()
-    return {"split": split, "refused": dict(zip(map(str, REFUSED), shares, strict=True))}
+    found = (refused / len(western.X)).round(3).tolist()
+    return {"split": split, "refused": dict(zip(map(str, shares), found, strict=True))}
 
 
 def main() -> None:

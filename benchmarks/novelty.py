@@ -7,8 +7,9 @@
 Known are the clips of GTZAN's training list, each judged by a model that heard neither it nor its
 artist. Unknown are: each genre in turn, judged by models of the other nine; noise, tones, clicks
 and chirps made here; speech, where espeak-ng is installed; and the sounds of FOLDER, a folder for
-each kind. The novelty of a song is its squared Mahalanobis distance from the nearest genre. The
-second table is the signal check, which needs no model: flatness and tonality of the spectrum.
+each kind. The novelty of a song is its squared Mahalanobis distance from the nearest genre; sounds
+are refused by it or by the signal check. The second table is that check alone, which needs no
+model: flatness and tonality of the spectrum, and the share of frames with little energy.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generify.audio import is_audio, load_audio, resample
+from generify.audio import is_audio, load_audio
 from generify.errors import AudioDecodeError
-from generify.excerpts import Excerpts
+from generify.excerpts import Excerpts, load_excerpts
 from generify.features import get_extractor
-from generify.music_check import describe_non_music, flatness_and_tonality
+from generify.music_check import describe_non_music, flatness_and_tonality, low_energy_share
 from generify.novelty import fit_novelty, novelty_columns
 from generify.recipe import split_table
 from generify.table import FeatureTable
@@ -46,6 +47,7 @@ SEEDS = (0, 1, 2)
 
 SOUND_RATE = 22050
 SECONDS = 12
+MEASURES = ("flatness", "tonality", "low energy")
 TONES = (60, 110, 220, 440, 1000, 2000, 3500, 6000, 9000)
 
 # languages that espeak-ng reads with several of its voices
@@ -86,10 +88,19 @@ def held_out_scores(table: FeatureTable, X: Floats, genre: int) -> tuple[Floats,
     return known_scores(of_nine, X[known], SEEDS[0]), whole.score(X[table.y == genre])
 
 
-def refusals(known: Floats, unknown: Floats) -> list[float]:
-    """Share of the unknown that is refused when this share of the known is (:data:`REFUSED`)."""
-    thresholds = np.quantile(known, 1 - np.array(REFUSED))
-    return [round(float((unknown > threshold).mean()), 3) for threshold in thresholds]
+def refusals(
+    known: Floats,
+    unknown: Floats,
+    shares: Sequence[float] = REFUSED,
+    told: NDArray[np.bool_] | None = None,
+) -> list[float]:
+    """Share of the unknown that is refused when these shares of the known are.
+
+    Those that the signal check has told are refused whatever their novelty.
+    """
+    thresholds = np.quantile(known, 1 - np.array(shares))
+    told = np.zeros(len(unknown), dtype=np.bool_) if told is None else told
+    return [round(float(((unknown > limit) | told).mean()), 3) for limit in thresholds]
 
 
 def _coloured(rng: np.random.Generator, slope: float, low: float = 20, high: float = 11025) -> Any:
@@ -159,12 +170,16 @@ def _audio_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and is_audio(path))
 
 
+def _heard(path: Path) -> NDArray[np.float32]:
+    return np.concatenate(load_excerpts(path).at(SOUND_RATE))
+
+
 def read_sounds(folder: Path) -> Sounds:
     """Read the sounds of every folder in a folder; those that cannot be heard are named."""
     sounds: Sounds = {}
     for path in _audio_files(folder):
         try:
-            samples = load_audio(path, sample_rate=SOUND_RATE).samples
+            samples = _heard(path)
         except AudioDecodeError as err:
             print(err, file=sys.stderr)
             continue
@@ -178,17 +193,30 @@ def sound_features(sounds: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     return np.stack([extractor.extract(Excerpts.from_samples(s, SOUND_RATE)) for s in sounds])
 
 
-def measure_novelty(data: Path, sounds: Mapping[str, list[NDArray[np.float32]]]) -> Iterator[Any]:
+def is_told(sounds: list[NDArray[np.float32]]) -> NDArray[np.bool_]:
+    """Say which sounds the signal check refuses."""
+    return np.array([bool(describe_non_music([samples])) for samples in sounds])
+
+
+def measure_novelty(
+    data: Path,
+    sounds: Mapping[str, list[NDArray[np.float32]]],
+    shares: Sequence[float] = REFUSED,
+) -> Iterator[Any]:
     """Yield a row for each kind of unknown: how much of it is refused at each threshold."""
     every = make_table(FEATURES, read_clips(data))
     table = every.choose([i for i, track in enumerate(every.tracks) if track.split == "train"])
     X = table.X.astype(float)
     known = np.concatenate([known_scores(table, X, seed) for seed in SEEDS])
-    thresholds = np.quantile(known, 1 - np.array(REFUSED)).round(1).tolist()
+    thresholds = np.quantile(known, 1 - np.array(shares)).round(1).tolist()
     yield {"kind": "threshold", "n": len(X), "refused": thresholds}
     held_out = [held_out_scores(table, X, genre) for genre in range(len(table.genres))]
     rows: list[Any] = [
-        {"kind": f"no {genre} known", "n": len(unknown), "refused": refusals(of_nine, unknown)}
+        {
+            "kind": f"no {genre} known",
+            "n": len(unknown),
+            "refused": refusals(of_nine, unknown, shares),
+        }
         for genre, (of_nine, unknown) in zip(table.genres, held_out, strict=True)
     ]
     yield from rows
@@ -197,24 +225,22 @@ def measure_novelty(data: Path, sounds: Mapping[str, list[NDArray[np.float32]]])
     novelty = fit_novelty(X, table.y, novelty_columns(table.columns))
     for kind, of_kind in sounds.items():
         scores = novelty.score(sound_features(of_kind))
-        yield {"kind": kind, "n": len(scores), "refused": refusals(known, scores)}
+        refused = refusals(known, scores, shares, is_told(of_kind))
+        yield {"kind": kind, "n": len(scores), "refused": refused}
 
 
 def measure_signal(data: Path, sounds: Mapping[str, list[NDArray[np.float32]]]) -> Iterator[Any]:
     """Yield a row for songs and for each kind of sound: what the signal check makes of it."""
-    songs = (load_audio(path) for path in _audio_files(data / "audio"))
-    resampled = [resample(song.samples, song.sample_rate, SOUND_RATE) for song in songs]
-    for kind, of_kind in {"songs": resampled, **sounds}.items():
+    songs = [_heard(path) for path in _audio_files(data / "audio")]
+    for kind, of_kind in {"songs": songs, **sounds}.items():
         if of_kind:
-            measures = np.array([flatness_and_tonality(samples) for samples in of_kind])
-            least, most = measures.min(axis=0).round(4), measures.max(axis=0).round(4)
-            refused = float(np.mean([bool(describe_non_music([samples])) for samples in of_kind]))
+            measures = np.array([(*flatness_and_tonality(s), low_energy_share(s)) for s in of_kind])
+            spans = np.stack([measures.min(axis=0), measures.max(axis=0)], axis=1).round(4)
             yield {
                 "kind": kind,
                 "n": len(of_kind),
-                "flatness": [float(least[0]), float(most[0])],
-                "tonality": [float(least[1]), float(most[1])],
-                "refused": round(refused, 3),
+                **dict(zip(MEASURES, spans.tolist(), strict=True)),
+                "refused": round(float(is_told(of_kind).mean()), 3),
             }
 
 
@@ -225,9 +251,10 @@ def print_rows(novelty: list[Any], signal: list[Any]) -> None:
         is_share = row["kind"] != "threshold"
         cells = [f"{100 * v:5.0f} %" if is_share else f"{v:7.1f}" for v in row["refused"]]
         print(f"{row['kind']:24} {row['n']:4} " + " ".join(cells))
-    print(f"\n{'signal check':24} {'n':>4} {'flatness':>16} {'tonality':>16}  refused")
+    heads = " ".join(f"{name:>16}" for name in MEASURES)
+    print(f"\n{'signal check':24} {'n':>4} {heads}  refused")
     for row in signal:
-        spans = ("{:.3f} to {:.3f}".format(*row[name]) for name in ("flatness", "tonality"))
+        spans = ("{:.3f} to {:.3f}".format(*row[name]) for name in MEASURES)
         print(
             f"{row['kind']:24} {row['n']:4} "
             + " ".join(f"{span:>16}" for span in spans)
