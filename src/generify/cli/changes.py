@@ -1,0 +1,126 @@
+"""Changes of tags as people see them in a terminal, and as records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from generify.cli.answers import say_remarks
+from generify.cli.formats import Format, emit
+from generify.cli.terminal import RowPrinter, progress_bar, say, stdout_width
+from generify.errors import Failure
+from generify.tagging import Reason, TagChange, TagOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["ChangeTable"]
+
+_GENRE_WIDTH = 18
+_WHY_WIDTH = 16
+_LONGEST_NAME = 40
+
+
+class ChangeTable:
+    """Prints each change as soon as it is known, and at the end what they amount to.
+
+    A dry run shows every song, else only what changed is shown; records are of every song.
+    """
+
+    def __init__(
+        self, how: Format, titles: tuple[str, str], options: TagOptions | None = None
+    ) -> None:
+        self._how, self._titles, self._options = how, titles, options
+        self._begun = False
+
+    def show(self, changes: Iterable[TagChange | Failure], files: Sequence[Path] = ()) -> None:
+        """Print all, and end with what the failures amount to; the files, where known before."""
+        results: list[TagChange | Failure] = []
+        rows = self._make_rows(files)
+        with progress_bar("tagging" if self._options else "bringing back") as progress:
+            progress(0, len(files))
+            for change in changes:
+                results.append(change)
+                self._show_one(change, rows)
+                progress(len(results), len(files) or len(results))
+        if self._how is not Format.TABLE:
+            emit([_record(result) for result in results], self._how, _cells)
+        self._say_summary(results)
+        if any(isinstance(result, Failure) for result in results):
+            raise typer.Exit(1)
+
+    def _make_rows(self, files: Sequence[Path]) -> RowPrinter:
+        from rich.cells import cell_len
+
+        longest = max((cell_len(file.name) for file in files), default=_LONGEST_NAME)
+        room = stdout_width() - 2 * _GENRE_WIDTH - _WHY_WIDTH - 9
+        return RowPrinter((max(12, min(longest, room)), _GENRE_WIDTH, _GENRE_WIDTH))
+
+    @property
+    def _is_dry(self) -> bool:
+        return self._options is not None and self._options.dry_run
+
+    def _show_one(self, change: TagChange | Failure, rows: RowPrinter) -> None:
+        if isinstance(change, Failure):
+            say_remarks(change)
+            return
+        if self._how is Format.TABLE and (change.changes or self._is_dry):
+            if not self._begun:
+                self._begun = True
+                rows.head(("song", *self._titles, "why"))
+            after = _listed(change.after) if change.changes else ""
+            name = Path(change.path).name
+            rows.row((name, _listed(change.before), after, _why(change)))
+        for warning in change.warnings:
+            say(f"warning: {change.path}: {warning}")
+
+    def _say_summary(self, results: Iterable[TagChange | Failure]) -> None:
+        counts = Counter(
+            "failed" if isinstance(r, Failure) else "" if r.changes else str(r.reason)
+            for r in results
+        )
+        n_changed, n_failed = counts.pop("", 0), counts.pop("failed", 0)
+        done = "would be tagged" if self._is_dry else "tagged" if self._options else "brought back"
+        parts = [f"{n_changed} song{'s' * (n_changed != 1)} {done}"]
+        if counts:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
+            parts.append(f"{counts.total()} left alone ({reasons})")
+        if n_failed:
+            parts.append(f"{n_failed} failed")
+        say(", ".join(parts))
+        if n_failed and not self._options:
+            say("the journal is kept, so that --undo can be tried again; remove it to give up")
+        if n_changed and self._options and not self._is_dry:
+            journal = self._options.journal
+            say(f"to take it back: generify tag --undo{f' --journal {journal}' if journal else ''}")
+
+
+def _listed(genres: tuple[str, ...]) -> str:
+    return ", ".join(genres) or "none"
+
+
+def _why(change: TagChange) -> str:
+    if change.confidence is None or change.reason not in (Reason.SURE, Reason.NOT_SURE):
+        return str(change.reason)
+    # Cut, not rounded: 59.7 % must not look like the 60 % that would have been enough.
+    sure = f"{int(100 * change.confidence)} % sure"
+    return sure if change.reason is Reason.SURE else f"only {sure}"
+
+
+def _record(result: TagChange | Failure) -> Mapping[str, Any]:
+    if isinstance(result, TagChange):
+        return result.to_dict()
+    error = {"type": result.error_type, "message": result.message}
+    return {"path": result.path, "error": error}
+
+
+def _cells(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = ("path", "before", "after", "reason", "confidence", "written")
+    cells = {name: record.get(name, "") for name in names}
+    lists = {name: "; ".join(cells[name]) for name in ("before", "after")}
+    return cells | lists | {"error": record.get("error", {}).get("message", "")}

@@ -1,0 +1,120 @@
+"""``generify tag``: genres into the tags of songs, and out again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from generify import defaults
+from generify.cli.changes import ChangeTable
+from generify.cli.checks import check_extra, check_output
+from generify.cli.formats import Format
+from generify.cli.options import FormatOption, ModelOption
+from generify.errors import Failure, ParameterError
+from generify.tagging import TagChange, TagOptions, read_vocabulary, tag_files, tag_songs, undo
+
+__all__ = ["register", "tag"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Try: generify tag song.mp3 --dry-run")(tag)
+
+
+def tag(
+    songs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SONG",
+            help="Songs, or folders of songs.",
+            default_factory=list,
+            show_default=False,
+        ),
+    ],
+    results: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RESULTS", help="Take what generify scan wrote."),
+    ] = None,
+    model: ModelOption = defaults.MODEL,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Songs that have a genre get another one too.")
+    ] = TagOptions.overwrite,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Less sure songs are left alone.")
+    ] = TagOptions.min_confidence,
+    max_genres: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Genres a song; further ones from 20 % on.")
+    ] = TagOptions.max_genres,
+    vocabulary: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE", help='Own names: .toml, hiphop = "Hip-Hop/Rap".'),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")
+    ] = TagOptions.dry_run,
+    undo_run: Annotated[
+        bool, typer.Option("--undo", help="Bring the files of the latest run back.")
+    ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Journal of the run, kept for --undo or to be undone."),
+    ] = None,
+    how: FormatOption = Format.TABLE,
+) -> None:
+    """Write the genre into songs that have none, where it is sure."""
+    check_extra("tags", "mutagen")
+    _check_given(undo_run, bool(songs or results), dry_run)
+    if undo_run:
+        ChangeTable(how, ("was", "is now")).show(undo(journal))
+        return
+    check_output(journal)
+    options = TagOptions(
+        overwrite=overwrite,
+        min_confidence=min_confidence,
+        max_genres=max_genres,
+        vocabulary=read_vocabulary(vocabulary) if vocabulary else {},
+        dry_run=dry_run,
+        journal=journal,
+    )
+    table = ChangeTable(how, ("now", "would be") if dry_run else ("was", "is now"), options)
+    if results:
+        table.show(_from_results(results, songs, options))
+    else:
+        table.show(*_from_songs(songs, model, options))
+
+
+def _check_given(undo_run: bool, songs: bool, dry_run: bool) -> None:
+    if undo_run and (songs or dry_run):
+        raise ParameterError("--undo takes back a whole run", hint="give no songs with it")
+    if not (undo_run or songs):
+        raise ParameterError("no songs given", hint="give songs, folders of them or --from RESULTS")
+
+
+def _from_songs(
+    songs: Sequence[Path], model: str, options: TagOptions
+) -> tuple[Iterator[TagChange | Failure], Sequence[Path]]:
+    """Give the changes, and the files that they will be of."""
+    from generify.model import load_model
+    from generify.scan import find_songs
+
+    found = find_songs(songs)
+    changes = tag_files(found.files, load_model(model), options)
+    return chain(found.failures, changes), found.files
+
+
+def _from_results(
+    results: Path, songs: Sequence[Path], options: TagOptions
+) -> Iterator[TagChange | Failure]:
+    """Tag what a scan wrote; only the given songs, where some are given."""
+    from generify.results import read_results
+    from generify.scan import find_songs
+
+    answers = read_results(results)
+    if songs:
+        wanted = {file.resolve() for file in find_songs(songs).files}
+        answers = (answer for answer in answers if Path(answer.path).resolve() in wanted)
+    return tag_songs(answers, options)

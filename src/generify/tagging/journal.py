@@ -1,0 +1,285 @@
+"""What was tagged, and how to bring it back: a line of JSON for each file, one journal a run.
+
+A line is on the disk before its file is replaced. So a line whose file is still the old one is
+harmless, and a line that was cut by a kill belongs to a file that was not touched.
+
+In it: :class:`Entry`, :class:`Journal`, :func:`read_journal`, :func:`latest_journal`,
+:func:`default_folder`.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import starmap
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from generify.errors import Failure
+from generify.tag_formats import TagError
+from generify.tagging.delta import Delta
+from generify.tagging.replacement import sync_folder
+
+__all__ = ["Entry", "Journal", "default_folder", "latest_journal", "read_journal"]
+
+FOLDER_VARIABLE = "GENERIFY_STATE_DIR"
+_SUFFIX = ".ndjson"
+_VERSION = 1
+
+
+def default_folder() -> Path:
+    """Where journals lie unless told otherwise.
+
+    Returns
+    -------
+    Path
+        ``tagging`` in ``$GENERIFY_STATE_DIR``, else in the platform's folder for a program's state.
+    """
+    import platformdirs
+
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    state = chosen or platformdirs.user_state_dir("generify", appauthor=False)
+    return Path(state) / "tagging"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file's replacement.
+
+    Attributes
+    ----------
+    path : str
+        The file, absolute and without links.
+    genres_before, genres : tuple of str
+        Genres in the old file and in the new one.
+    hash_before, hash_after : str
+        SHA-256 of all bytes of the old file and of the new one.
+    mtime_ns : int
+        Time of change of the old file.
+    delta : Delta
+        How to make the old file from the new one.
+    """
+
+    path: str
+    genres_before: tuple[str, ...]
+    genres: tuple[str, ...]
+    hash_before: str
+    hash_after: str
+    mtime_ns: int
+    delta: Delta
+
+    def to_line(self) -> bytes:
+        """Give the entry as a line of JSON.
+
+        Returns
+        -------
+        bytes
+            ASCII, with its newline.
+        """
+        record = {
+            "version": _VERSION,
+            "path": self.path,
+            "before": self.genres_before,
+            "after": self.genres,
+            "sha256_before": self.hash_before,
+            "sha256_after": self.hash_after,
+            "mtime_ns": self.mtime_ns,
+            "pieces": self.delta.pieces,
+            "literal": base64.b64encode(zlib.compress(self.delta.literal)).decode(),
+        }
+        return json.dumps(record).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Entry:
+        """Read a line of JSON.
+
+        Parameters
+        ----------
+        line : bytes
+            From :meth:`to_line`.
+
+        Returns
+        -------
+        Entry
+            What was written.
+
+        Raises
+        ------
+        ValueError
+            When it is no such line.
+        """
+        try:
+            record: dict[str, Any] = json.loads(line)
+            if record["version"] != _VERSION:
+                raise ValueError(f"version {record['version']} of the journal's format")
+            literal = zlib.decompress(base64.b64decode(record["literal"]))
+            return cls(
+                path=record["path"],
+                genres_before=tuple(record["before"]),
+                genres=tuple(record["after"]),
+                hash_before=record["sha256_before"],
+                hash_after=record["sha256_after"],
+                mtime_ns=int(record["mtime_ns"]),
+                delta=Delta(tuple((int(a), int(b)) for a, b in record["pieces"]), literal),
+            )
+        except (KeyError, TypeError, zlib.error) as err:
+            raise ValueError(f"not a line of a journal ({err})") from err
+
+
+class Journal:
+    """A file that entries are added to, made when there is one.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file; a new one in :func:`default_folder` by default.
+
+    Raises
+    ------
+    TagError
+        When the folder of journals cannot be made.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        now = datetime.now(UTC)
+        name = f"{now:%Y-%m-%dT%H-%M-%S.%f}-{os.getpid()}{_SUFFIX}"
+        self.path = path or default_folder() / name
+        self._stream: BinaryIO | None = None
+        try:
+            if path is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise self._error(err) from err
+
+    def _error(self, err: OSError) -> TagError:
+        return TagError(
+            f"the journal {self.path} cannot be written ({err.strerror or err}), so nothing was "
+            "changed",
+            hint="choose another with --journal FILE",
+        )
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry and have it on the disk.
+
+        Parameters
+        ----------
+        entry : Entry
+            What is about to happen.
+
+        Raises
+        ------
+        TagError
+            When it cannot be written; the journal is as before.
+        """
+        try:
+            if self._stream is None:
+                self._stream = self._open()
+            _append_line(self._stream, entry.to_line())
+        except OSError as err:
+            raise self._error(err) from err
+
+    def _open(self) -> BinaryIO:
+        stream = self.path.open("ab", buffering=0)
+        _cut_unfinished_line(self.path)
+        sync_folder(self.path.parent)
+        return stream
+
+    def close(self) -> None:
+        """Close the file, and remove it when nothing could be written."""
+        if self._stream is not None:
+            self._stream.close()
+            if self.path.is_file() and not self.path.stat().st_size:
+                self.path.unlink()
+
+
+def _append_line(stream: BinaryIO, line: bytes) -> None:
+    end = stream.seek(0, os.SEEK_END)
+    try:
+        if stream.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(stream.fileno())
+    except OSError:
+        with suppress(OSError):
+            stream.truncate(end)
+        raise
+
+
+def _cut_unfinished_line(path: Path) -> None:
+    """Forget a line that a killed process did not finish: its file was not touched."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        if not size or (stream.seek(size - 1) and stream.read(1) == b"\n"):
+            return
+    os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+
+
+def _has_line(path: Path) -> bool:
+    """Whether anything was done: a run that is killed at its first song leaves half a line."""
+    with path.open("rb") as stream:
+        return stream.readline().endswith(b"\n")
+
+
+def latest_journal() -> Path:
+    """Find the journal of the latest run that is not undone.
+
+    Returns
+    -------
+    Path
+        Its file.
+
+    Raises
+    ------
+    TagError
+        When there is none.
+    """
+    folder = default_folder()
+    found = sorted(path for path in folder.glob(f"*{_SUFFIX}") if _has_line(path))
+    if not found:
+        raise TagError(
+            f"nothing to undo: there is no journal in {folder}",
+            hint="a run with --journal FILE is undone with --undo --journal FILE",
+        )
+    return found[-1]
+
+
+def read_journal(path: Path) -> Iterator[Entry | Failure]:
+    """Read a journal backwards.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    iterator of Entry or Failure
+        The latest first; damaged lines as failures, an unfinished last line not at all.
+
+    Raises
+    ------
+    TagError
+        When the file cannot be read or is no journal.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except OSError as err:
+        raise TagError(f"the journal {path} cannot be read ({err.strerror or err})") from err
+    numbered = [(path, number, line) for number, line in enumerate(lines, start=1)]
+    if all(isinstance(_entry(*line), Failure) for line in numbered):
+        raise TagError(f"{path} is not a journal of generify tag", hint="give one with --journal")
+    return starmap(_entry, reversed(numbered))
+
+
+def _entry(path: Path, number: int, line: bytes) -> Entry | Failure:
+    try:
+        return Entry.from_line(line)
+    except ValueError as err:
+        error = TagError(f"line {number} of the journal is damaged: {err}")
+        return Failure.from_error(path, error)

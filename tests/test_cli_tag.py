@@ -1,0 +1,186 @@
+"""``generify tag``: what a person sees, and what comes out for programs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Command, Outcome
+from generify.model import GenreModel
+from generify.tag_formats import read_genres, write_genres
+
+pytest.importorskip("mutagen")
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep journals out of the user's own folder."""
+    monkeypatch.setenv("GENERIFY_STATE_DIR", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def model_file(music_model: GenreModel, tmp_path: Path) -> Path:
+    path = tmp_path / "toy.onnx"
+    music_model.save(path)
+    return path
+
+
+@pytest.fixture
+def songs(music: Path, tmp_path: Path) -> Path:
+    """Two songs without a genre, one that has one, one that is no song."""
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    shutil.copy(music / "tones/tones0.wav", folder / "a.wav")
+    shutil.copy(music / "noise/noise0.wav", folder / "b.wav")
+    shutil.copy(music / "clicks/clicks0.wav", folder / "c.wav")
+    write_genres(folder / "c.wav", ["Jazz", "Rock"])
+    (folder / "d.mp3").write_text("words")
+    return folder
+
+
+def state_of(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+
+
+def rows(done: Outcome) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("   ") if cell.strip()] for line in
+            done.out.splitlines()[2:]]  # fmt: skip
+
+
+def test_dry_run_then_tag_then_undo(songs: Path, model_file: Path, command: Command) -> None:
+    before = state_of(songs)
+    done = command("tag", songs, "--model", model_file, "--dry-run")
+    assert done.code == 1
+    assert done.out.split()[:5] == ["song", "now", "would", "be", "why"]
+    assert rows(done) == [
+        ["a.wav", "none", "tones", rows(done)[0][3]],
+        ["b.wav", "none", "noise", rows(done)[1][3]],
+        ["c.wav", "Jazz, Rock", "had a genre"],
+    ]
+    assert all(row[3].endswith(" % sure") for row in rows(done)[:2])
+    assert "failed: " in done.err
+    assert "d.mp3: is not an audio file that is known" in done.err
+    assert "2 songs would be tagged, 1 left alone (1 had a genre), 1 failed" in done.err
+    assert state_of(songs) == before
+
+    done = command("tag", songs, "--model", model_file)
+    assert done.code == 1
+    assert [row[:3] for row in rows(done)] == [
+        ["a.wav", "none", "tones"],
+        ["b.wav", "none", "noise"],
+    ]
+    assert "2 songs tagged, 1 left alone (1 had a genre), 1 failed" in done.err
+    assert "to take it back: generify tag --undo\n" in done.err
+    assert read_genres(songs / "a.wav") == ("tones",)
+
+    done = command("tag", "--undo")
+    assert done.code == 0
+    assert [row[1:] for row in rows(done)] == [
+        ["noise", "none", "brought back"],
+        ["tones", "none", "brought back"],
+    ]
+    assert done.err == "2 songs brought back\n"
+    assert state_of(songs) == before
+    done = command("tag", "--undo")
+    assert (done.code, done.out) == (1, "")
+    assert "error: nothing to undo: there is no journal in" in done.err
+
+
+def test_options_reach_the_library(
+    songs: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    names, journal = tmp_path / "names.toml", tmp_path / "journal"
+    names.write_text('tones = "Ambient"\nclicks = "Techno"\n')
+    arguments = ("--overwrite", "--map", names, "--journal", journal, "--min-confidence", "0.01")
+    done = command("tag", songs, "--model", model_file, *arguments)
+    assert f"to take it back: generify tag --undo --journal {journal}\n" in done.err
+    assert read_genres(songs / "a.wav") == ("Ambient",)
+    assert read_genres(songs / "c.wav") == ("Techno",)
+    assert command("tag", "--undo", "--journal", journal).code == 0
+    assert read_genres(songs / "c.wav") == ("Jazz", "Rock")
+    done = command("tag", songs / "a.wav", "--model", model_file, "--min-confidence", "1")
+    assert done.code == 0
+    assert "0 songs tagged, 1 left alone (1 not sure enough)" in done.err
+    assert done.out == ""
+
+
+def read(form: str, text: str) -> list[dict[str, Any]]:
+    if form == "csv":
+        return list(csv.DictReader(io.StringIO(text)))
+    if form == "json":
+        return list(json.loads(text))
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "csv"])
+def test_formats(form: str, songs: Path, model_file: Path, command: Command) -> None:
+    done = command("tag", songs, "--model", model_file, "--format", form)
+    records = read(form, done.out)
+    assert [Path(r["path"]).name for r in records] == ["a.wav", "b.wav", "c.wav", "d.mp3"]
+    assert records[0]["after"] == ("tones" if form == "csv" else ["tones"])
+    assert records[2]["before"] == ("Jazz; Rock" if form == "csv" else ["Jazz", "Rock"])
+    assert [str(r.get("written", "")) for r in records] == ["True", "True", "False", ""]
+    if form == "csv":
+        assert "is not an audio file" in records[3]["error"]
+    else:
+        assert records[3]["error"]["type"] == "TagError"
+
+
+@pytest.mark.parametrize("suffix", [".ndjson", ".json", ".csv", ".parquet", ".db"])
+def test_from_results(
+    suffix: str,
+    songs: Path,
+    model_file: Path,
+    tmp_path: Path,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a scan wrote is tagged without listening again; no model is loaded."""
+    from generify.prediction import predict
+    from generify.results import SongResult, write_song_results
+
+    results = tmp_path / f"results{suffix}"
+    names = ("a.wav", "b.wav", "c.wav")
+    answers = [SongResult(predict(songs / name, model_file)) for name in names]
+    write_song_results(answers, results, ("clicks", "noise", "tones"))
+    monkeypatch.setattr("generify.prediction.predict", None)
+    done = command("tag", songs / "b.wav", "--from", results, "--min-confidence", "0")
+    assert done.code == 0
+    assert (read_genres(songs / "a.wav"), read_genres(songs / "b.wav")) == ((), ("noise",))
+    done = command("tag", "--from", results, "--min-confidence", "0")
+    assert [row[:3] for row in rows(done)] == [["a.wav", "none", "tones"]]
+    assert "1 song tagged, 2 left alone (2 had a genre)" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "no songs given\nhint: give songs, folders of them or --from RESULTS"),
+        (("--undo", "song.mp3"), "--undo takes back a whole run"),
+        (("--undo", "--dry-run"), "--undo takes back a whole run"),
+        (("song.mp3", "--map", "gone.toml"), "cannot read gone.toml"),
+        (("song.mp3", "--journal", "gone/journal"), "there is no folder gone"),
+        (("song.mp3", "--max-genres", "0"), "--max-genres"),
+        (("--from", "results.txt"), "results.txt"),
+    ],
+)
+def test_wrong_usage(arguments: tuple[str, ...], says: str, command: Command) -> None:
+    done = command("tag", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+
+
+def test_without_mutagen(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("generify.cli.checks.find_spec", lambda _: None)
+    done = command("tag", "song.mp3")
+    assert done.code == 2
+    assert done.err == (
+        "error: this needs mutagen, which is not installed\nhint: pip install 'generify[tags]'\n"
+    )
