@@ -66,7 +66,9 @@ class TestFacts:
         for download in facts.downloads:
             assert all(len(d) == lengths[a] for a, d in download.checksums.items())
         for name in facts.splits:
-            assert set(known.published_split(name).values()) <= {"train", "valid", "test", None}
+            lists = known.published_split(name, [])
+            assert lists is None or set(lists.values()) <= {"train", "valid", "test", None}
+            assert known.published_split(name, [Track("no such", None, "rock")]) is None
 
     def test_unknown_name_lists_the_known_ones(self):
         with pytest.raises(DatasetError, match="no dataset is called 'gtzn'") as caught:
@@ -126,7 +128,7 @@ class TestGtzanFacts:
 
     def test_unknown_published_split(self):
         with pytest.raises(ParameterError, match="no published split 'random'"):
-            known_dataset("gtzan").published_split("random")
+            known_dataset("gtzan").published_split("random", [])
 
     @pytest.mark.data
     def test_artists_and_duplicates_are_the_published_ones(self, shared_data):
@@ -150,7 +152,11 @@ class TestGtzanLayouts:
 
     @pytest.mark.parametrize("suffix", FORMATS)
     @pytest.mark.parametrize(
-        "layout", ["", "genres", "genres_original", "Data/genres_original", "a/b/c/d"]
+        "layout",
+        [
+            *("", "genres", "genres_original", "Data/genres_original", "a/b/c/d"),
+            *("gtzan/genres", "gtzan_genre/genres"),  # torchaudio's root, mirdata's
+        ],
     )
     def test_every_layout_and_format(self, tmp_path, layout, suffix):
         for clip in self.CLIPS:
@@ -163,6 +169,15 @@ class TestGtzanLayouts:
         path = str(tmp_path / layout / f"blues/blues.00029{suffix}")
         assert dataset.tracks[0] == Track("blues.00029", path, "blues", "Kelly Joe Phelps", "train")
         assert dataset.failures == ()
+
+    def test_a_mix_of_formats_and_what_is_missing(self, tmp_path):
+        for clip, suffix in zip(self.CLIPS, (".au", ".wav", ".au", ".flac"), strict=True):
+            write_song(tmp_path / f"genres/{clip}{suffix}")
+        dataset = load_dataset(tmp_path)
+        assert ids(dataset) == ["blues.00029", "blues.00030", "jazz.00001", "rock.00099"]
+        assert len(dataset.missing) == 996
+        assert dataset.missing[0] == "blues.00000"
+        assert "jazz.00001" not in dataset.missing
 
     def test_the_kaggle_copy_with_images_and_tables(self, tmp_path):
         for clip in self.CLIPS:
@@ -448,14 +463,15 @@ class TestManifest:
 
     def test_all_columns(self, write, two_genres):
         path = write(
-            "genre,path,artist,split,track,year\n"
-            f"Rock,rock/One.wav,The Ones,Train,one,1999\nJazz,{two_genres}/jazz/Three.mp3,,,,\n"
+            "genre,path,artist,split,track,year,album\n"
+            "Rock,rock/One.wav,The Ones,Train,one,1999,First\n"
+            f"Jazz,{two_genres}/jazz/Three.mp3,,,,,\n"
         )
         dataset = load_dataset(path)
         assert dataset.name == "songs"
         assert dataset.genres == ("Jazz", "Rock")
         assert dataset.tracks == (
-            Track("one", str(two_genres / "rock/One.wav"), "Rock", "The Ones", "train"),
+            Track("one", str(two_genres / "rock/One.wav"), "Rock", "The Ones", "train", "First"),
             Track(f"{two_genres}/jazz/Three", str(two_genres / "jazz/Three.mp3"), "Jazz"),
         )
 
@@ -474,6 +490,19 @@ class TestManifest:
         assert ids(dataset) == ["rock/One", "jazz/Three"]
         assert dataset.genres == ("jazz", "rock")
         assert dataset.failures == ()
+
+    def test_a_fold_column_marks_as_the_split_column_does(self, write):
+        rows = "rock/One.wav,rock,,1\njazz/Three.mp3,jazz,,02\nrock/deep/er/Two.flac,rock,Test,3\n"
+        dataset = load_dataset(write("path,genre,split,fold\n" + rows))
+        assert [track.split for track in dataset.tracks] == ["1", "2", "test"]
+
+    def test_a_fold_that_is_no_number(self, write):
+        rows = "rock/One.wav,rock,A\njazz/Three.mp3,jazz,1\nrock/deep/er/Two.flac,rock,-1\n"
+        dataset = load_dataset(write("path,genre,fold\n" + rows), genres=["jazz"])
+        assert [failure.message for failure in dataset.failures] == [
+            "line 2: fold should be a whole number, got 'A'",
+            "line 4: fold should be a whole number, got '-1'",
+        ]
 
     def test_bad_rows_fail_alone_and_name_their_line(self, write):
         dataset = load_dataset(
@@ -502,7 +531,9 @@ class TestManifest:
     def test_missing_columns(self, write):
         with pytest.raises(DatasetError, match="no column path; columns found: file, genre") as err:
             load_dataset(write("file,genre\na.wav,rock\n"))
-        assert err.value.hint == "expected columns: path, genre and, if known, artist, split, track"
+        assert err.value.hint == (
+            "expected columns: path, genre and, if known, artist, album, split, fold, track"
+        )
         with pytest.raises(DatasetError, match=r"no column path and no column genre; .* none"):
             load_dataset(write(""))
 

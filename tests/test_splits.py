@@ -25,6 +25,18 @@ GTZAN = tuple(
     Track(track, None, track.split(".")[0], published.artist, published.split)
     for track, published in published_tracks().items()
 )
+# As read from FMA's metadata: numbers, official lists, artists and albums.
+FMA = tuple(
+    Track(
+        f"{n:06d}",
+        None,
+        ("Folk", "Rock", "Pop")[n % 3],
+        f"artist {n // 6}",
+        "train" if n % 60 < 48 else "valid" if n % 60 < 54 else "test",
+        f"album {n // 3}",
+    )
+    for n in range(180)
+)
 ROW_OF = {track.track: row for row, track in enumerate(GTZAN)}
 
 
@@ -66,7 +78,8 @@ def sides(split: Split, row: int) -> list[bool]:
 
 class TestNames:
     def test_every_split_has_a_meaning(self):
-        assert list(list_splits()) == ["fault-filtered", "artist", "random", "given"]
+        named = ["fault-filtered", "official", "artist", "album", "random", "given"]
+        assert list(list_splits()) == named
         assert all(len(meaning) > 20 for meaning in list_splits().values())
 
     def test_the_meaning_of_random_warns(self):
@@ -75,7 +88,7 @@ class TestNames:
 
     @pytest.mark.parametrize("name", list_splits())
     def test_a_split_carries_its_name_and_meaning(self, name):
-        split = make_split(name, GTZAN, n_folds=3)
+        split = make_split(name, FMA if name in {"official", "album"} else GTZAN, n_folds=3)
         assert (split.name, split.meaning) == (name, list_splits()[name])
 
     def test_possible_splits(self):
@@ -84,9 +97,16 @@ class TestNames:
         assert possible_splits(make_tracks({"rock": ["A", None]})) == ("artist", "random")
         halves = [Track("a", None, "x", split="train"), Track("b", None, "x", split="test")]
         assert possible_splits(halves) == ("random", "given")
+        assert possible_splits(FMA) == ("official", "artist", "album", "random", "given")
+        assert possible_splits([Track("a", None, "x", album="LP")]) == ("album", "random")
+        folds = [Track("a", None, "x", split="1"), Track("b", None, "x", split="2")]
+        assert possible_splits(folds) == ("random", "given")
+        assert possible_splits([*folds[:1], *folds[:1]]) == ("random",)
 
     def test_unknown_name(self):
-        with pytest.raises(ParameterError, match="'kfold'; there are: fault-filtered, artist"):
+        with pytest.raises(
+            ParameterError, match="'kfold'; there are: fault-filtered, official, artist"
+        ):
             make_split("kfold", GTZAN)
 
 
@@ -104,6 +124,13 @@ class TestFaultFiltered:
         }
         assert check_split(split, GTZAN) == (0,)
         assert split.warnings == ()
+
+    def test_the_validation_list_is_kept_apart(self):
+        (fold,) = make_split("fault-filtered", GTZAN).folds
+        assert len(fold.valid) == 197
+        assert {GTZAN[row].split for row in fold.valid} == {"valid"}
+        (cross, *_) = make_split("random", GTZAN).folds
+        assert len(cross.valid) == 0
 
     def test_it_goes_by_id_not_by_order_or_column(self):
         shuffled = [replace(t, split=None) for t in reversed(GTZAN)]
@@ -153,6 +180,78 @@ class TestGiven:
     def test_without_lists(self):
         with pytest.raises(DatasetError, match="needs tracks to train on and tracks to test on"):
             make_split("given", plain(rock=5, jazz=5))
+
+
+class TestGivenFolds:
+    def tracks(self, folds: str, genres: str = "ab") -> list[Track]:
+        """One track a letter, which is its fold; a dot is none."""
+        return [
+            Track(str(i), None, genres[i % len(genres)], split=None if f == "." else f)
+            for i, f in enumerate(folds)
+        ]
+
+    def test_each_number_is_tested_once(self):
+        split = make_split("given", self.tracks("22113311"))
+        assert [fold.test.tolist() for fold in split.folds] == [[2, 3, 6, 7], [0, 1], [4, 5]]
+        assert split.folds[1].train.tolist() == [2, 3, 4, 5, 6, 7]
+        assert split.meaning == "cross-validation with the folds that the tracks are marked with"
+        assert split.warnings == ()
+
+    def test_numbers_are_sorted_as_numbers(self):
+        tracks = [Track(str(i), None, "ab"[i % 2], split=str(i // 2)) for i in range(24)]
+        split = make_split("given", tracks)
+        assert [int(fold.test[0]) // 2 for fold in split.folds] == list(range(12))
+
+    def test_tracks_without_a_fold_are_left_out(self):
+        split = make_split("given", self.tracks("1122..11"))
+        assert sorted(row for fold in split.folds for row in fold.test) == [0, 1, 2, 3, 6, 7]
+        assert split.warnings == ("2 tracks are in no fold and left out",)
+
+    def test_shared_artists_are_told(self):
+        tracks = [replace(track, artist="X") for track in self.tracks("1122")]
+        split = make_split("given", tracks)
+        assert split.warnings == ("4 of 4 test tracks are by artists who are also trained on",)
+
+    def test_a_genre_in_one_fold_only(self):
+        why = "the given split, tested on fold 1, trains on no a"
+        with pytest.raises(DatasetError, match=why):
+            make_split("given", self.tracks("1212"))
+
+
+class TestOfficial:
+    def test_the_marks_of_fma_decide(self):
+        split = make_split("official", FMA)
+        (fold,) = split.folds
+        assert {FMA[row].split for row in fold.train} == {"train"}
+        assert [len(fold.train), len(fold.valid), len(fold.test)] == [144, 18, 18]
+        assert split.warnings == ()
+
+    def test_other_tracks(self):
+        with pytest.raises(DatasetError, match="not those of the published official lists"):
+            make_split("official", GTZAN)
+        unmarked = [replace(track, split=None) for track in FMA]
+        with pytest.raises(DatasetError, match="not those of the published official lists"):
+            make_split("official", unmarked)
+
+
+class TestAlbum:
+    def test_no_album_on_two_sides_but_artists_may_be(self):
+        split = make_split("album", FMA, n_folds=5)
+        assert_sound(split, FMA)
+        assert check_split(split, FMA, "album") == (0,) * 5
+        assert sum(check_split(split, FMA)) > 0
+        assert split.warnings == ()
+
+    def test_unknown_albums_stand_alone(self):
+        tracks = [replace(t, album=None) if i < 9 else t for i, t in enumerate(FMA)]
+        split = make_split("album", tracks, n_folds=5)
+        assert split.warnings[0] == (
+            "9 of 180 tracks have no known album; each counts as an album of its own"
+        )
+
+    def test_without_any_album(self):
+        with pytest.raises(DatasetError, match="an album split needs albums, and no track has"):
+            make_split("album", GTZAN)
 
 
 class TestRandom:
@@ -304,3 +403,4 @@ def test_check_split_counts_tracks_not_artists():
     rows = [np.array(r, dtype=np.intp) for r in ([0, 3], [1, 2, 4, 5])]
     split = Split("given", "", (Fold(rows[0], rows[1]), Fold(rows[1], rows[0])))
     assert check_split(split, tracks) == (2, 1)
+    assert check_split(split, tracks, "album") == (0, 0)

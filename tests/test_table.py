@@ -52,9 +52,17 @@ def test_a_table_comes_back(table: FeatureTable, saved: Path) -> None:
     assert load_table(str(saved)).tracks == table.tracks
 
 
+def test_albums_come_back_and_older_tables_have_none(table: FeatureTable, saved: Path) -> None:
+    tracks = tuple(dataclasses.replace(t, album=f"LP {i % 2}") for i, t in enumerate(table.tracks))
+    save_table(dataclasses.replace(table, tracks=tracks), saved)
+    assert load_table(saved).tracks == tracks
+    older = rewrite(saved, lambda arrow: arrow.drop_columns(["album"]))
+    assert load_table(older).tracks == table.tracks
+
+
 def test_columns_of_the_file_are_those_documented(table: FeatureTable, saved: Path) -> None:
     schema = parquet.read_schema(saved)
-    head = ["track", "path", "genre", "artist", "split", "duration"]
+    head = ["track", "path", "genre", "artist", "split", "album", "duration"]
     assert schema.names == [*head, *table.columns]
     assert json.loads(schema.metadata[b"generify.extractor"]) == {
         "name": "mfcc",

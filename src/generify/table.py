@@ -1,7 +1,7 @@
 """Features of many tracks, in memory and as a Parquet file.
 
-One row a track: ``track, path, genre, artist, split, duration``, then one column a feature; the
-extractor is named in the schema's metadata.
+One row a track: ``track, path, genre, artist, split, album, duration``, then one column a feature;
+the extractor is named in the schema's metadata. Tables of earlier versions have no ``album``.
 
 In it: :class:`FeatureTable`, :func:`save_table`, :func:`load_table`.
 """
@@ -26,6 +26,7 @@ from generify.features import ExtractorSpec, get_extractor
 __all__ = ["FeatureTable", "load_table", "save_table"]
 
 _TRACK_COLUMNS = ("track", "path", "genre", "artist", "split", "duration")
+_ALBUM = "album"
 _EXTRACTOR_KEY = b"generify.extractor"
 _DATASET_KEY = b"generify.dataset"
 
@@ -130,7 +131,8 @@ def save_table(table: FeatureTable, path: str | Path) -> None:
     """
     pyarrow, parquet = _pyarrow()
     columns: dict[str, Any] = {
-        name: [getattr(track, name) for track in table.tracks] for name in _TRACK_COLUMNS[:-1]
+        name: [getattr(track, name) for track in table.tracks]
+        for name in (*_TRACK_COLUMNS[:-1], _ALBUM)
     }
     columns = {name: pyarrow.array(values, pyarrow.string()) for name, values in columns.items()}
     columns["duration"] = pyarrow.array(table.durations, pyarrow.float64())
@@ -226,7 +228,8 @@ def _check_columns(names: Sequence[str], spec: ExtractorSpec, path: str | Path) 
 def _cast(arrow: Any, columns: tuple[str, ...], path: str | Path) -> Any:
     """Give the columns that are wanted the kinds that are expected; other programs widen them."""
     pyarrow, _ = _pyarrow()
-    kinds = dict.fromkeys(_TRACK_COLUMNS, pyarrow.string())
+    album = (_ALBUM,) if _ALBUM in arrow.column_names else ()
+    kinds = dict.fromkeys((*_TRACK_COLUMNS, *album), pyarrow.string())
     kinds |= {"duration": pyarrow.float64(), **dict.fromkeys(columns, pyarrow.float32())}
     try:
         schema = pyarrow.schema(list(kinds.items()), metadata=arrow.schema.metadata)
@@ -239,11 +242,8 @@ def _cast(arrow: Any, columns: tuple[str, ...], path: str | Path) -> Any:
 
 
 def _table_tracks(arrow: Any, path: str | Path) -> tuple[Track, ...]:
-    fields = [arrow[name].to_pylist() for name in _TRACK_COLUMNS[:-1]]
-    tracks = tuple(
-        Track(track=track, path=file, genre=genre, artist=artist, split=split)
-        for track, file, genre, artist, split in zip(*fields, strict=True)
-    )
+    names = [name for name in (*_TRACK_COLUMNS[:-1], _ALBUM) if name in arrow.column_names]
+    tracks = tuple(Track(**row) for row in arrow.select(names).to_pylist())
     nameless = sum(not (track.genre and track.track) for track in tracks)
     if nameless:
         raise DatasetError(

@@ -21,6 +21,7 @@ __all__ = [
     "NoCacheOption",
     "ReportOption",
     "SplitOption",
+    "check_split_name",
     "split_genres",
 ]
 
@@ -42,7 +43,8 @@ def _classifier(name: str) -> str:
     return name
 
 
-def _split(name: str | None) -> str | None:
+def check_split_name(name: str | None) -> str | None:
+    """Refuse a split that there is not."""
     from generify.datasets.splits import list_splits
 
     if name is not None and name not in list_splits():
@@ -84,8 +86,9 @@ SplitOption = Annotated[
     typer.Option(
         "--split",
         metavar="NAME",
-        callback=_split,
-        help="How tracks are kept apart: fault-filtered, artist, random or given "
+        callback=check_split_name,
+        help="How tracks are kept apart: fault-filtered or official (published lists), artist, "
+        "album, random, or given (by a manifest's split or fold column) "
         "[default: the least flattering that the dataset allows]",
         show_default=False,
     ),

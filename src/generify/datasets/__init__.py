@@ -5,7 +5,9 @@ by its names and brings its facts with it. No audio is decoded here.
 
 In it: :func:`load_dataset`, :class:`Dataset`, :class:`Track`; published datasets:
 :func:`list_datasets`, :func:`dataset_facts`, :class:`DatasetFacts`, :class:`Download`. Splits are
-in :mod:`generify.datasets.splits`, conversion to WAV in :mod:`generify.datasets.convert`.
+in :mod:`generify.datasets.splits`, what they leak in :mod:`generify.datasets.leaks`, their files in
+:mod:`generify.datasets.split_files`; downloads in :mod:`generify.datasets.fetch`, conversion to WAV
+in :mod:`generify.datasets.convert`.
 """
 
 from generify.datasets.base import Dataset, KnownDataset, Track

@@ -4,20 +4,22 @@ A reader looks at names only and gives a :class:`Dataset` of what *should* be au
 :mod:`generify.datasets.reading` then looks into the files. A published dataset is one module with
 one :class:`KnownDataset` in it.
 
-In it: :class:`Track`, :class:`Dataset`, :class:`KnownDataset`.
+In it: :class:`Track`, :class:`Dataset`, :class:`KnownDataset`; for its modules :func:`read_clips`
+and :func:`no_published_split`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from generify.datasets.facts import DatasetFacts
-from generify.datasets.listing import Listing
-from generify.errors import Failure
+from generify.datasets.listing import Listing, has_audio_suffix, may_be_audio
+from generify.errors import DatasetError, Failure
 
-__all__ = ["Dataset", "KnownDataset", "Track"]
+__all__ = ["Dataset", "KnownDataset", "Track", "no_published_split", "read_clips"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class Track:
     artist : str or None
         Who plays; None when unknown.
     split : str or None
-        ``"train"``, ``"valid"`` or ``"test"`` where the dataset says so; None elsewhere.
+        ``"train"``, ``"valid"`` or ``"test"`` where the dataset says so, or the number of its fold
+        (``"1"``, ``"2"``, …) where a manifest gives one; None elsewhere.
+    album : str or None
+        Where it was published, unlike the name of any other album; None when unknown.
     """
 
     track: str
@@ -44,6 +49,11 @@ class Track:
     genre: str
     artist: str | None = None
     split: str | None = None
+    album: str | None = None
+
+
+TrackOf = Callable[[PurePosixPath], Track | None]
+PublishedSplit = Callable[[str, Sequence[Track]], Mapping[str, str | None] | None]
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,8 @@ class Dataset:
         What is known of a published dataset.
     warnings : tuple of str
         What was odd, one line each.
+    missing : tuple of str
+        Tracks of the published dataset that are not here, sorted; empty where nobody knows.
     """
 
     name: str
@@ -72,6 +84,7 @@ class Dataset:
     failures: tuple[Failure, ...] = ()
     facts: DatasetFacts | None = None
     warnings: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def n_tracks_of(self) -> dict[str, int]:
@@ -82,22 +95,75 @@ class Dataset:
 
 @dataclass(frozen=True)
 class KnownDataset:
-    """A published dataset: its facts, how to tell it, how to read it.
+    """A published dataset: its facts, how to tell its songs, how to read it.
 
     Attributes
     ----------
     facts : DatasetFacts
         What is known of it.
-    recognise : callable
-        Whether a folder holds it, judged by names only.
+    track_of : callable
+        A song's path below the root → what its name tells of it, without the file; None when it is
+        not placed and named as in this dataset. Its genre is empty where only metadata tell it.
     read : callable
-        A folder's files → the dataset; names only, no file is opened.
+        A folder's files → the dataset; :func:`read_clips` where the names tell all. No audio is
+        opened.
     published_split : callable
-        Name of one of ``facts.splits`` → track → ``"train"``, ``"valid"``, ``"test"`` or, for a
-        track that the split leaves out, None.
+        Name of one of ``facts.splits`` and tracks → track → ``"train"``, ``"valid"``, ``"test"``
+        or, for a track that the split leaves out, None. None instead when these tracks are not all
+        of this dataset.
     """
 
     facts: DatasetFacts
-    recognise: Callable[[Listing], bool]
+    track_of: TrackOf
     read: Callable[[Listing], Dataset]
-    published_split: Callable[[str], Mapping[str, str | None]]
+    published_split: PublishedSplit
+
+
+def read_clips(
+    listing: Listing, facts: DatasetFacts, track_of: TrackOf, published: Iterable[str] = ()
+) -> Dataset:
+    """Read a published dataset whose names tell all.
+
+    Parameters
+    ----------
+    listing : Listing
+        The files below the root.
+    facts : DatasetFacts
+        What is known of it.
+    track_of : callable
+        As in :class:`KnownDataset`.
+    published : iterable of str
+        All tracks of the complete dataset, where they are known.
+
+    Returns
+    -------
+    Dataset
+        Tracks sorted by name; songs that are not placed and named as in it are failures.
+    """
+    tracks, failures = [], list(listing.failures)
+    stranger = DatasetError(
+        f"it is not placed and named as in {facts.name}", hint=f"expected {facts.layout}"
+    )
+    for file in listing.files:
+        track = track_of(file)
+        if track is not None and may_be_audio(file):
+            tracks.append(replace(track, path=str(listing.root / file)))
+        elif track is None and has_audio_suffix(file):
+            failures.append(Failure.from_error(listing.root / file, stranger))
+    tracks.sort(key=lambda track: (track.track, track.path or ""))
+    missing = sorted(set(published) - {track.track for track in tracks})
+    return Dataset(
+        facts.name, tuple(tracks), facts.genres, tuple(failures), facts, missing=tuple(missing)
+    )
+
+
+def no_published_split(name: str, tracks: Sequence[Track]) -> None:
+    """Stand for the lists of a dataset that was published without any.
+
+    Parameters
+    ----------
+    name : str
+        Name of a split.
+    tracks : sequence of Track
+        The tracks.
+    """

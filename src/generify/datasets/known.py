@@ -5,14 +5,17 @@ In it: :data:`KNOWN`, :func:`list_datasets`, :func:`dataset_facts`, :func:`known
 
 from __future__ import annotations
 
+from generify.datasets.ballroom import BALLROOM
 from generify.datasets.base import KnownDataset
 from generify.datasets.facts import DatasetFacts
+from generify.datasets.fma import FMA
 from generify.datasets.gtzan import GTZAN
+from generify.datasets.indian import INDIAN
 from generify.errors import DatasetError
 
 __all__ = ["KNOWN", "dataset_facts", "known_dataset", "list_datasets"]
 
-KNOWN: tuple[KnownDataset, ...] = (GTZAN,)
+KNOWN: tuple[KnownDataset, ...] = (GTZAN, INDIAN, *FMA, BALLROOM)
 
 
 def list_datasets() -> tuple[str, ...]:
@@ -26,7 +29,7 @@ def list_datasets() -> tuple[str, ...]:
     Examples
     --------
     >>> list_datasets()
-    ('gtzan',)
+    ('gtzan', 'indian', 'fma-small', 'fma-medium', 'fma-large', 'fma-full', 'ballroom')
     """
     return tuple(known.facts.name for known in KNOWN)
 
@@ -37,7 +40,7 @@ def known_dataset(name: str) -> KnownDataset:
     Parameters
     ----------
     name : str
-        One of :func:`list_datasets`.
+        One of :func:`list_datasets`, in any case, with ``_`` for ``-`` too.
 
     Returns
     -------
@@ -49,8 +52,9 @@ def known_dataset(name: str) -> KnownDataset:
     DatasetError
         When no dataset has this name.
     """
+    wanted = name.lower().replace("_", "-")
     for known in KNOWN:
-        if known.facts.name == name:
+        if known.facts.name == wanted:
             return known
     raise DatasetError(
         f"no dataset is called {name!r}", hint=f"known datasets: {', '.join(list_datasets())}"

@@ -28,7 +28,8 @@ __all__ = [
 # In order of preference where one track is there more than once.
 _LOSSLESS = ".wav .flac .aiff .aif .aifc .au .snd .w64 .caf .wv .ape"
 _LOSSY = ".ogg .oga .opus .m4a .mp3 .aac .mp2 .mp1 .wma .ac3 .mka .mpc"
-_AUDIO_SUFFIXES = tuple(f"{_LOSSLESS} {_LOSSY}".split())
+_RANKED_SUFFIXES = tuple(f"{_LOSSLESS} {_LOSSY}".split())
+_AUDIO_SUFFIXES = frozenset(_RANKED_SUFFIXES)
 
 # Found beside music in real libraries; not even opened.
 _OTHER = """
@@ -105,7 +106,7 @@ def list_files(root: str | os.PathLike[str], *, leave_out: Path | None = None) -
         level.sort(key=lambda folder: ((root / folder).is_symlink(), folder))
         listed = [_list_one(root, sub, files, failures) for sub in _unseen(root, level, seen)]
         level = [sub for subs in listed for sub in subs]
-    parents = {parent for file in files for parent in file.parents}
+    parents = {parent for file in files for parent in file.parents} if songlike else set()
     failures += [_no_song(root / folder) for folder in songlike if folder not in parents]
     folders = tuple(sorted(folder.name for folder in top))
     return Listing(root, tuple(sorted(files)), folders, tuple(failures))
@@ -257,5 +258,6 @@ def preference(path: PurePath) -> tuple[int, str]:
     'a.wav'
     """
     suffix = path.suffix.lower()
-    rank = _AUDIO_SUFFIXES.index(suffix) if suffix in _AUDIO_SUFFIXES else len(_AUDIO_SUFFIXES)
+    known = suffix in _AUDIO_SUFFIXES
+    rank = _RANKED_SUFFIXES.index(suffix) if known else len(_RANKED_SUFFIXES)
     return rank, str(path)

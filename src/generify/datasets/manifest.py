@@ -1,8 +1,9 @@
 """A manifest: a CSV that says which file is of which genre.
 
-Columns ``path`` and ``genre``, and if they are known ``artist``, ``split`` and ``track``; others
-are ignored. UTF-8, with or without a byte order mark; separated by commas, semicolons or tabs.
-Paths are absolute or relative to the folder of the manifest.
+Columns ``path`` and ``genre``, and if they are known ``artist``, ``album``, ``split`` (train, valid
+or test), ``fold`` (a number, for cross-validation) and ``track``; others are ignored. UTF-8, with
+or without a byte order mark; separated by commas, semicolons or tabs. Paths are absolute or
+relative to the folder of the manifest.
 
 In it: :func:`read_manifest`.
 """
@@ -20,7 +21,7 @@ from generify.errors import DatasetError, Failure
 
 __all__ = ["read_manifest"]
 
-_COLUMNS = "path, genre and, if known, artist, split, track"
+_COLUMNS = "path, genre and, if known, artist, album, split, fold, track"
 
 
 def read_manifest(path: str | Path) -> Dataset:
@@ -116,8 +117,18 @@ def _track(row: Mapping[str, str], folder: Path) -> Track:
         path=str(file),
         genre=row["genre"],
         artist=row.get("artist") or None,
-        split=(row.get("split") or "").lower() or None,
+        split=_split(row),
+        album=row.get("album") or None,
     )
+
+
+def _split(row: Mapping[str, str]) -> str | None:
+    named, fold = (row.get("split") or "").lower(), row.get("fold") or ""
+    if not fold or named:
+        return named or None
+    if not (fold.isascii() and fold.isdigit()):
+        raise DatasetError(f"fold should be a whole number, got {fold!r}")
+    return str(int(fold))
 
 
 def _refuse_repeated(

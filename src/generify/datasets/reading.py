@@ -16,6 +16,7 @@ from generify.datasets.folders import EXPECTED_LAYOUT, read_folders
 from generify.datasets.known import KNOWN
 from generify.datasets.listing import has_audio_suffix, list_files, preference
 from generify.datasets.manifest import read_manifest
+from generify.datasets.recognition import recognise
 from generify.errors import AudioDecodeError, DatasetError, Failure, ParameterError
 
 __all__ = ["load_dataset"]
@@ -32,7 +33,7 @@ def load_dataset(path: str | os.PathLike[str], *, genres: Sequence[str] | None =
     path : str or path-like
         A folder of genre folders, a copy of a published dataset in any of its layouts (see
         :func:`list_datasets`), or a manifest ``.csv`` with the columns ``path, genre`` and, if
-        known, ``artist, split, track``.
+        known, ``artist, album, split, fold, track``.
     genres : sequence of str, optional
         Only these genres; all by default.
 
@@ -44,8 +45,8 @@ def load_dataset(path: str | os.PathLike[str], *, genres: Sequence[str] | None =
     Raises
     ------
     DatasetError
-        When the path does not exist or is no dataset, holds fewer than two genres, has no audio, or
-        lacks one of `genres`.
+        When the path does not exist or is no dataset, is half one dataset and half another, holds
+        fewer than two genres, has no audio, or lacks one of `genres`.
     ParameterError
         When `genres` is empty or a single string.
     """
@@ -65,8 +66,8 @@ def _read(path: Path) -> Dataset:
         )
     if path.is_dir():
         listing = list_files(path)
-        reader = next((k.read for k in KNOWN if k.recognise(listing)), read_folders)
-        return reader(listing)
+        known = recognise(listing, KNOWN)
+        return read_folders(listing) if known is None else known.read(listing)
     if path.suffix.lower() == ".csv":
         return read_manifest(path)
     raise DatasetError(
@@ -110,12 +111,13 @@ def _listened(dataset: Dataset) -> Dataset:
 def _why_not_audio(track: Track) -> str | None:
     """Tell what is wrong with a file: None when it is audio, "" when it never claimed to be."""
     path = Path(str(track.path))
+    if is_audio(path):
+        return None
     claims = has_audio_suffix(path)
     try:
         if path.stat().st_size == 0:
             return "the file is empty; get it again, or remove it" if claims else ""
-        if is_audio(path):
-            return None
+        path.open("rb").close()
     except OSError as err:
         return f"cannot read it: {err.strerror}"
     return "not audio, whatever its name says; get it again, or remove it" if claims else ""
@@ -126,7 +128,9 @@ def _one_per_id(tracks: Iterable[Track]) -> tuple[tuple[Track, ...], tuple[str, 
     for track in tracks:
         copies.setdefault(track.track, []).append(track)
     kept = tuple(
-        min(same, key=lambda track: preference(PurePath(str(track.path))))
+        same[0]
+        if len(same) == 1
+        else min(same, key=lambda track: preference(PurePath(str(track.path))))
         for same in copies.values()
     )
     more = [track for track, same in copies.items() if len(same) > 1]

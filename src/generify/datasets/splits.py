@@ -2,65 +2,55 @@
 
 A split is one or more folds; a fold is two sets of row numbers into the tracks it was made for.
 Everything follows from the tracks, the names and ``random_state``. In every split made here, tracks
-that are the same recording (``duplicates``) stay on one side.
+that are the same recording (``duplicates``) stay on one side; published and given lists are taken
+as they are.
 
 In it: :class:`Fold`, :class:`Split`, :func:`list_splits`, :func:`possible_splits`,
-:func:`make_split`, :func:`check_split`.
+:func:`make_split`, :func:`check_split`, :func:`group_key`.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType, ModuleType
-from typing import Any, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from generify.datasets.base import Track
+from generify.datasets.folding import (
+    Fold,
+    Rows,
+    count_shared,
+    find_scarcest,
+    fold_rows,
+    group_rows,
+    make_rows,
+    merge_groups,
+)
 from generify.datasets.known import KNOWN
-from generify.errors import DatasetError, MissingExtraError, ParameterError
+from generify.errors import DatasetError, ParameterError
 
 __all__ = [
     "Fold",
     "Split",
     "check_split",
+    "group_key",
     "list_splits",
     "make_split",
     "possible_splits",
 ]
 
-Rows = NDArray[np.intp]
-
-_MEANINGS: Mapping[str, str] = {
+_GROUPED: Mapping[str, str] = {
     "artist": "cross-validation in which no artist is both trained on and tested on",
+    "album": "cross-validation in which no album is both trained on and tested on; artists may be",
+}
+_MEANINGS: Mapping[str, str] = {
+    **_GROUPED,
     "random": "cross-validation with tracks drawn at random: artists are on both sides, which "
     "flatters the accuracy, by 15 to 20 points on GTZAN",
     "given": "trained on the tracks marked train, tested on those marked test",
 }
-
-# Grouped folds are found greedily, and an unlucky order of the groups can leave a genre out of a
-# training part or a fold without test tracks; a fresh order nearly always mends that.
-_N_ATTEMPTS = 20
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One division into training and test tracks.
-
-    Attributes
-    ----------
-    train : ndarray of intp, shape (n_train,)
-        Rows trained on, ascending.
-    test : ndarray of intp, shape (n_test,)
-        Rows tested on, ascending; none of them in `train`.
-    """
-
-    train: Rows
-    test: Rows
+_GIVEN_FOLDS = "cross-validation with the folds that the tracks are marked with"
 
 
 @dataclass(frozen=True)
@@ -96,7 +86,7 @@ def list_splits() -> dict[str, str]:
     Examples
     --------
     >>> list(list_splits())
-    ['fault-filtered', 'artist', 'random', 'given']
+    ['fault-filtered', 'official', 'artist', 'album', 'random', 'given']
     """
     published = {name: text for known in KNOWN for name, text in known.facts.splits.items()}
     return {**published, **_MEANINGS}
@@ -117,8 +107,9 @@ def possible_splits(tracks: Sequence[Track]) -> tuple[str, ...]:
     """
     has = {
         "artist": any(track.artist for track in tracks),
+        "album": any(track.album for track in tracks),
         "random": True,
-        "given": {"train", "test"} <= {track.split for track in tracks},
+        "given": {"train", "test"} <= {track.split for track in tracks} or _n_given(tracks) > 1,
     }
     return tuple(
         name
@@ -148,7 +139,8 @@ def make_split(
         side. Published and given lists are taken as they are.
     n_folds : int, default=10
         Parts of a cross-validation, 2 or more; fewer are made where a genre has fewer tracks (or
-        artists) than that. Published and given lists have one fold.
+        artists, or albums) than that. Published lists have one fold, given ones as many as are
+        given.
     random_state : int, default=0
         Seed of the cross-validations.
 
@@ -164,16 +156,18 @@ def make_split(
         `tracks`.
     DatasetError
         When these tracks lack what the split needs: two genres, a published or given list,
-        artists, or enough tracks or artists of each genre.
+        artists or albums, or enough tracks, artists or albums of each genre.
     MissingExtraError
         When scikit-learn is needed and not installed.
     """
     _check(name, tracks, duplicates, n_folds)
-    same = _by_number(duplicates)
+    same = [] if duplicates is None else group_rows(duplicates)
+    if name in _GROUPED:
+        return _grouped_split(name, tracks, same, n_folds, random_state)
     if name == "random":
-        return _cross_validation(name, tracks, [same], n_folds, random_state)
-    if name == "artist":
-        return _artist_split(tracks, same, n_folds, random_state)
+        return _cross_validation(name, tracks, same, n_folds, random_state)
+    if name == "given" and _n_given(tracks) > 1:
+        return _from_numbers(tracks)
     if name == "given":
         return _from_lists(name, tracks, [track.split for track in tracks])
     lists = _published_lists(name, tracks)
@@ -204,42 +198,70 @@ def _impossible(why: str, tracks: Sequence[Track]) -> DatasetError:
 
 def _published_lists(name: str, tracks: Sequence[Track]) -> list[str | None] | None:
     """Give the list of each track, or None when not every track is in the dataset of that split."""
+    lists = _published(name, tracks)
+    return None if lists is None else [lists[track.track] for track in tracks]
+
+
+def _published(name: str, tracks: Sequence[Track]) -> Mapping[str, str | None] | None:
     for known in KNOWN:
-        if name in known.facts.splits:
-            lists = known.published_split(name)
-            if tracks and all(track.track in lists for track in tracks):
-                return [lists[track.track] for track in tracks]
+        if tracks and name in known.facts.splits:
+            lists = known.published_split(name, tracks)
+            if lists is not None:
+                return lists
     return None
 
 
 def _from_lists(name: str, tracks: Sequence[Track], lists: Sequence[str | None]) -> Split:
-    train = _rows(row for row, part in enumerate(lists) if part == "train")
-    test = _rows(row for row, part in enumerate(lists) if part == "test")
-    if not len(train) or not len(test):
+    def rows(wanted: str) -> Rows:
+        return make_rows(row for row, part in enumerate(lists) if part == wanted)
+
+    fold = Fold(rows("train"), rows("test"), rows("valid"))
+    if not len(fold.train) or not len(fold.test):
         raise _impossible(
             f"the {name} split needs tracks to train on and tracks to test on, "
-            f"got {len(train)} and {len(test)}",
+            f"got {len(fold.train)} and {len(fold.test)}",
             tracks,
         )
-    fold = Fold(train, test)
-    genres = sorted({tracks[row].genre for row in (*train, *test)})
-    untrained = [g for g in genres if g not in {tracks[row].genre for row in train}]
-    if untrained:
-        raise _impossible(f"the {name} split trains on no {', '.join(untrained)}", tracks)
+    _check_trained(f"the {name} split", fold, tracks)
     split = Split(name, list_splits()[name], (fold,))
-    return replace(split, warnings=tuple(_list_warnings(split, tracks, genres)))
+    return replace(split, warnings=tuple(_list_warnings(split, tracks)))
 
 
-def _list_warnings(split: Split, tracks: Sequence[Track], genres: list[str]) -> Iterator[str]:
+def _n_given(tracks: Sequence[Track]) -> int:
+    """Count the folds that the tracks are marked with."""
+    return len({track.split for track in tracks if track.split and track.split.isdigit()})
+
+
+def _from_numbers(tracks: Sequence[Track]) -> Split:
+    groups = group_rows(track.split if (track.split or "").isdigit() else None for track in tracks)
+    groups.sort(key=lambda group: int(str(tracks[group[0]].split)))
+    marked = {row for group in groups for row in group}
+    folds = tuple(Fold(make_rows(sorted(marked - {*g})), make_rows(g)) for g in groups)
+    for fold in folds:
+        number = tracks[int(fold.test[0])].split
+        _check_trained(f"the given split, tested on fold {number},", fold, tracks)
+    split = Split("given", _GIVEN_FOLDS, folds)
+    n_unmarked = len(tracks) - len(marked)
+    unmarked = (f"{n_unmarked} tracks are in no fold and left out",) if n_unmarked else ()
+    return replace(split, warnings=(*unmarked, *_shared_warnings(split, tracks)))
+
+
+def _check_trained(what: str, fold: Fold, tracks: Sequence[Track]) -> None:
+    trained = {tracks[row].genre for row in fold.train}
+    untrained = sorted({tracks[row].genre for row in fold.test} - trained)
+    if untrained:
+        raise _impossible(f"{what} trains on no {', '.join(untrained)}", tracks)
+
+
+def _list_warnings(split: Split, tracks: Sequence[Track]) -> Iterator[str]:
     fold = split.folds[0]
     tested = {tracks[row].genre for row in fold.test}
-    untested = [genre for genre in genres if genre not in tested]
+    untested = sorted({tracks[row].genre for row in fold.train} - tested)
     if untested:
         yield f"nothing to test on for: {', '.join(untested)}"
-    (n_shared,) = check_split(split, tracks)
-    if n_shared:
-        yield f"{n_shared} of {len(fold.test)} test tracks are by artists who are also trained on"
-    n_listed = _n_listed(split.name)
+    yield from _shared_warnings(split, tracks)
+    listed = _published(split.name, tracks) or {}
+    n_listed = sum(part in ("train", "test") for part in listed.values())
     n_here = len(fold.train) + len(fold.test)
     if n_here < n_listed:
         yield (
@@ -248,77 +270,87 @@ def _list_warnings(split: Split, tracks: Sequence[Track], genres: list[str]) -> 
         )
 
 
-def _n_listed(name: str) -> int:
-    """Count the tracks that a published split trains or tests on; 0 for any other split."""
-    return sum(
-        part in ("train", "test")
-        for known in KNOWN
-        if name in known.facts.splits
-        for part in known.published_split(name).values()
-    )
+def _shared_warnings(split: Split, tracks: Sequence[Track]) -> Iterator[str]:
+    n_shared = sum(check_split(split, tracks))
+    n_tested = sum(len(fold.test) for fold in split.folds)
+    if n_shared:
+        yield f"{n_shared} of {n_tested} test tracks are by artists who are also trained on"
 
 
-def _artist_split(
-    tracks: Sequence[Track], same: Callable[[int], Hashable], n_folds: int, random_state: int
+def _grouped_split(
+    name: str,
+    tracks: Sequence[Track],
+    same: list[list[int]],
+    n_folds: int,
+    random_state: int,
 ) -> Split:
-    artists = [_artist_key(track.artist) for track in tracks]
-    if not any(artists):
-        raise _impossible("an artist split needs artists, and no track has one", tracks)
-    n_unknown = sum(artist is None for artist in artists)
-    split = _cross_validation(
-        "artist", tracks, [same, lambda row: artists[row]], n_folds, random_state
-    )
+    keys = [group_key(name, track) for track in tracks]
+    if not any(keys):
+        raise _impossible(f"an {name} split needs {name}s, and no track has one", tracks)
+    split = _cross_validation(name, tracks, same + group_rows(keys), n_folds, random_state)
+    n_unknown = keys.count(None)
     if not n_unknown:
         return split
     warning = (
-        f"{n_unknown} of {len(tracks)} tracks have no known artist; "
-        "each counts as an artist of its own"
+        f"{n_unknown} of {len(tracks)} tracks have no known {name}; "
+        f"each counts as an {name} of its own"
     )
     return replace(split, warnings=(warning, *split.warnings))
 
 
-def _artist_key(artist: str | None) -> str | None:
+def group_key(name: str, track: Track) -> str | None:
+    """Tell the group of a track in a grouped split.
+
+    Parameters
+    ----------
+    name : str
+        ``"artist"`` or ``"album"``.
+    track : Track
+        A track.
+
+    Returns
+    -------
+    str or None
+        Equal for one artist or album, however it is spelt; None when unknown.
+    """
     # One artist is spelt in several ways even within one dataset.
-    return " ".join(artist.split()).casefold() or None if artist else None
-
-
-def _by_number(duplicates: Sequence[int] | None) -> Callable[[int], Hashable]:
-    return (lambda row: None) if duplicates is None else (lambda row: int(duplicates[row]))
+    text = track.artist if name == "artist" else track.album
+    return " ".join(text.split()).casefold() or None if text else None
 
 
 def _cross_validation(
     name: str,
     tracks: Sequence[Track],
-    ties: Sequence[Callable[[int], Hashable]],
+    groups: list[list[int]],
     n_folds: int,
     random_state: int,
 ) -> Split:
-    """Fold tracks so that those tied together stay together and genres are spread evenly."""
-    genres = np.array([track.genre for track in tracks])
-    groups = _merge(len(tracks), ties)
-    scarcest, n_scarcest = _scarcest(genres, groups)
+    """Fold tracks so that those of a group stay together and genres are spread evenly."""
+    genres = [track.genre for track in tracks]
+    numbers = merge_groups(len(tracks), groups)
+    scarcest, n_scarcest = find_scarcest(genres, numbers)
     if n_scarcest < 2:
         raise _cannot_divide(scarcest, tracks)
+    by_group = name in _GROUPED
     # Random folds hold every genre; grouped ones need not, as long as every training part does.
-    most = n_folds if name == "artist" else min(n_folds, n_scarcest)
-    for count in range(most, 1, -1):
-        for seed in _seeds(random_state):
-            folds = _FOLDERS[name](genres, groups, count, seed)
-            if all(_is_sound(fold, genres) for fold in folds):
-                remarks = _remarks(name, scarcest, n_scarcest, n_folds=n_folds, count=count)
-                return Split(name, _MEANINGS[name], tuple(folds), remarks)
-    raise _impossible(f"no {name} split leaves every genre something to train on", tracks)
+    most = n_folds if by_group else min(n_folds, n_scarcest)
+    folds = fold_rows(genres, numbers, most, by_group=by_group, random_state=random_state)
+    if not folds:
+        raise _impossible(f"no {name} split leaves every genre something to train on", tracks)
+    what = f"{name}s" if by_group else "tracks"
+    few = f"{scarcest} has only {n_scarcest} {what}"
+    remarks = _remarks(few, n_scarcest, n_folds=n_folds, count=len(folds))
+    return Split(name, _MEANINGS[name], folds, remarks)
 
 
-def _remarks(name: str, genre: str, n_groups: int, *, n_folds: int, count: int) -> tuple[str, ...]:
-    what = f"{genre} has only {n_groups} {'artists' if name == 'artist' else 'tracks'}"
+def _remarks(few: str, n_groups: int, *, n_folds: int, count: int) -> tuple[str, ...]:
     if count < n_folds:
-        return (f"{count} folds instead of {n_folds}: {what}",)
-    return (f"{what}, so its figures rest on little",) if n_groups < n_folds else ()
+        return (f"{count} folds instead of {n_folds}: {few}",)
+    return (f"{few}, so its figures rest on little",) if n_groups < n_folds else ()
 
 
 def _cannot_divide(genre: str, tracks: Sequence[Track]) -> DatasetError:
-    n_tracks = sum(track.genre == genre for track in tracks)
+    n_tracks = Counter(track.genre for track in tracks)[genre]
     what = "only one track" if n_tracks == 1 else f"{n_tracks} tracks that must stay on one side"
     return DatasetError(
         f"{genre} has {what}, so it cannot be both trained on and tested on",
@@ -326,89 +358,8 @@ def _cannot_divide(genre: str, tracks: Sequence[Track]) -> DatasetError:
     )
 
 
-def _seeds(random_state: int) -> Iterator[int]:
-    yield random_state
-    yield from np.random.default_rng(random_state).integers(2**31, size=_N_ATTEMPTS - 1).tolist()
-
-
-def _merge(n_tracks: int, ties: Sequence[Callable[[int], Hashable]]) -> Rows:
-    """Give a number to each group of tracks that any tie holds together (union-find)."""
-    parent = list(range(n_tracks))
-
-    def find(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    for tie in ties:
-        first: dict[Hashable, int] = {}
-        for row in range(n_tracks):
-            key = tie(row)
-            if key is not None:
-                parent[find(row)] = find(first.setdefault(key, row))
-    return np.unique([find(row) for row in range(n_tracks)], return_inverse=True)[1].astype(np.intp)
-
-
-def _scarcest(genres: NDArray[np.str_], groups: Rows) -> tuple[str, int]:
-    """Find the genre with the fewest groups."""
-    pairs = sorted(set(zip(genres.tolist(), groups.tolist(), strict=True)))
-    return min(Counter(genre for genre, _ in pairs).items(), key=lambda item: item[1])
-
-
-def _random_folds(
-    genres: NDArray[np.str_], groups: Rows, n_folds: int, random_state: int
-) -> list[Fold]:
-    """Deal out one track of each group at random; the others of the group follow it."""
-    first = np.unique(groups, return_index=True)[1]
-    if min(Counter(genres[first].tolist()).values()) < n_folds:
-        return [Fold(_rows(()), _rows(()))]
-    folder = _model_selection().StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
-    parts = folder.split(np.zeros(len(first)), genres[first])
-    return [_fold_testing(np.isin(groups, groups[first[test]])) for _, test in parts]
-
-
-def _grouped_folds(
-    genres: NDArray[np.str_], groups: Rows, n_folds: int, random_state: int
-) -> list[Fold]:
-    """Deal out whole groups, the largest first, where they even out the genres best."""
-    if max(Counter(genres.tolist()).values()) < n_folds or len(np.unique(groups)) < n_folds:
-        return [Fold(_rows(()), _rows(()))]
-    folder = _model_selection().StratifiedGroupKFold(
-        n_folds, shuffle=True, random_state=random_state
-    )
-    with warnings.catch_warnings():
-        # scikit-learn's remark that a genre has fewer tracks than there are folds; so do ours say
-        warnings.simplefilter("ignore", UserWarning)
-        parts = list(folder.split(np.zeros(len(genres)), genres, groups))
-    return [_fold_testing(np.isin(np.arange(len(genres)), test)) for _, test in parts]
-
-
-_FOLDERS = MappingProxyType({"random": _random_folds, "artist": _grouped_folds})
-
-
-def _model_selection() -> ModuleType:
-    try:
-        from sklearn import model_selection
-    except ImportError as err:
-        raise MissingExtraError.for_extra("train", "scikit-learn") from err
-    return cast(ModuleType, model_selection)
-
-
-def _fold_testing(tested: NDArray[np.bool_]) -> Fold:
-    return Fold(np.flatnonzero(~tested), np.flatnonzero(tested))
-
-
-def _is_sound(fold: Fold, genres: NDArray[np.str_]) -> bool:
-    return len(fold.test) > 0 and len(np.unique(genres[fold.train])) == len(np.unique(genres))
-
-
-def _rows(rows: Iterable[int]) -> Rows:
-    return np.fromiter(rows, dtype=np.intp)
-
-
-def check_split(split: Split, tracks: Sequence[Track]) -> tuple[int, ...]:
-    """Count the test tracks whose artist was trained on.
+def check_split(split: Split, tracks: Sequence[Track], by: str = "artist") -> tuple[int, ...]:
+    """Count the test tracks whose artist, or album, was trained on.
 
     Parameters
     ----------
@@ -416,16 +367,14 @@ def check_split(split: Split, tracks: Sequence[Track]) -> tuple[int, ...]:
         A split of these tracks.
     tracks : sequence of Track
         The tracks it was made for.
+    by : str
+        ``"artist"`` or ``"album"``.
 
     Returns
     -------
     tuple of int
-        Per fold, how many test tracks share a known artist with the training part; all 0 for an
-        honest split.
+        Per fold, how many test tracks share a known artist, or album, with the training part; all 0
+        for an honest split.
     """
-    artists = [_artist_key(track.artist) for track in tracks]
-    counts = []
-    for fold in split.folds:
-        trained = {artists[row] for row in fold.train} - {None}
-        counts.append(sum(artists[row] in trained for row in fold.test))
-    return tuple(counts)
+    keys = [group_key(by, track) for track in tracks]
+    return count_shared(split.folds, keys.__getitem__)
