@@ -323,7 +323,7 @@ def outputs_refused_before_work(
     **places: Path,
 ) -> Outcome:  # fmt: skip
     for work in ("generify.workflow.load_features", "generify.workflow.load_mel",
-                 "generify.scan.predict"):  # fmt: skip
+                 "generify.scan.listening.predict"):  # fmt: skip
         monkeypatch.setattr(work, lambda *_, **__: pytest.fail("worked"))
     return command(*(argument.format(bad=bad, **places) for argument in arguments))
 

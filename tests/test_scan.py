@@ -129,7 +129,7 @@ def test_answers_come_as_soon_as_they_are_there(
         heard.append(str(path))
         return predict(path, model)
 
-    monkeypatch.setattr("generify.scan.predict", listen)
+    monkeypatch.setattr("generify.scan.listening.predict", listen)
     results = predict_songs(find_songs([music]).files, music_model)
     assert heard == []
     next(results)
@@ -156,6 +156,6 @@ def test_a_broken_model_is_no_failure_of_a_song(
     def refuse(*_args: object, **_settings: object) -> Prediction:
         raise ModelError("the model toy cannot be run")
 
-    monkeypatch.setattr("generify.scan.predict", refuse)
+    monkeypatch.setattr("generify.scan.listening.predict", refuse)
     with pytest.raises(ModelError, match="the model toy cannot be run"):
         list(predict_songs(find_songs([music]).files, music_model))

@@ -59,7 +59,7 @@ def tag_statistics(tags: NDArray[np.floating]) -> Floats:
     -----
     Most tags are near 0, where a ratio tells more than a difference, but not much more: the root
     stands between the means and their logarithms (the power transform of Box and Cox), and linear
-    discriminant analysis does best there. ``docs/decisions/0003-western-recipe.md`` has the figures.
+    discriminant analysis does best there; ``benchmarks/recipes.py`` measures it.
 
     References
     ----------

@@ -1,21 +1,19 @@
-"""Many songs: find them, name each, keep the failures beside the answers.
+"""Finding songs: files as they are given, folders searched to the bottom.
 
-In it: :func:`find_songs`, :class:`FoundSongs`, :func:`predict_songs`.
+In it: :func:`find_songs`, :class:`FoundSongs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from generify.audio import is_audio
 from generify.datasets.listing import has_audio_suffix, list_files, may_be_audio
-from generify.errors import DatasetError, Failure, GenerifyError, ModelError, ParameterError
-from generify.model import GenreModel
-from generify.prediction import Prediction, predict
+from generify.errors import DatasetError, Failure, ParameterError
 
-__all__ = ["FoundSongs", "find_songs", "predict_songs"]
+__all__ = ["FoundSongs", "find_songs"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def find_songs(paths: Iterable[str | Path]) -> FoundSongs:
     found: dict[Path, None] = {}
     failures: list[Failure] = []
     for path in given:
-        if not path.is_dir():
+        if not _is_folder(path):
             found[path] = None
             continue
         below = _songs_below(path)
@@ -73,6 +71,13 @@ def find_songs(paths: Iterable[str | Path]) -> FoundSongs:
     return FoundSongs(tuple(found), tuple(failures))
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name longer than any file's, for one
+        return False
+
+
 def _songs_below(folder: Path) -> FoundSongs:
     listing = list_files(folder)
     files = tuple(
@@ -84,44 +89,3 @@ def _songs_below(folder: Path) -> FoundSongs:
         return FoundSongs(files, listing.failures)
     error = DatasetError("no song in this folder", hint="give audio files, or folders of them")
     return FoundSongs((), (Failure.from_error(folder, error),))
-
-
-def predict_songs(
-    paths: Sequence[str | Path],
-    model: GenreModel,
-    *,
-    timeline: bool = False,
-    min_confidence: float = 0.0,
-) -> Iterator[Prediction | Failure]:
-    """Name the genre of many songs, one after the other.
-
-    Parameters
-    ----------
-    paths : sequence of str or Path
-        Audio files.
-    model : GenreModel
-        A loaded model.
-    timeline : bool
-        Whether to judge every few seconds of each song too.
-    min_confidence : float
-        Weaker answers, 0 to 1, are given as unknown.
-
-    Yields
-    ------
-    Prediction or Failure
-        One for each path, in order; a song that fails stops nothing.
-
-    Raises
-    ------
-    ParameterError
-        When ``min_confidence`` is not between 0 and 1.
-    ModelError
-        When the model cannot be used.
-    """
-    for path in paths:
-        try:
-            yield predict(path, model, timeline=timeline, min_confidence=min_confidence)
-        except (ParameterError, ModelError):
-            raise
-        except GenerifyError as err:
-            yield Failure.from_error(path, err)

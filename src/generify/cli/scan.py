@@ -1,0 +1,114 @@
+"""``generify scan``: a whole music library into a file."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from generify import defaults
+from generify.cli.checks import check_output
+from generify.cli.options import ModelOption
+from generify.cli.scan_history import check_extras, keep_results
+from generify.cli.scan_progress import looking_for_songs, watch
+from generify.cli.scan_summary import compare, print_agreement, print_summary
+from generify.cli.terminal import say
+from generify.errors import ParameterError
+
+if TYPE_CHECKING:
+    from generify.scan import Redo
+
+__all__ = ["register", "scan"]
+
+_Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH", help="Folders of songs, or songs.", show_default=False),
+]
+_Output = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="File for the results: .parquet, .csv, .ndjson, .json or .db (SQLite).",
+        show_default=False,
+    ),
+]
+_MinConfidence = Annotated[
+    float, typer.Option(min=0, max=1, metavar="SHARE", help="Weaker answers are given as unknown.")
+]
+_Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs", "-j", min=0, metavar="N", help="Songs at the same time; 0: one per core."
+    ),
+]
+_Changed = Annotated[
+    bool,
+    typer.Option(
+        "--changed", help="Bring a complete FILE up to date: hear only new and altered songs."
+    ),
+]
+_Again = Annotated[bool, typer.Option("--again", help="Listen to everything anew, replacing FILE.")]
+_TimeLimit = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="A song that takes longer is given up.")
+]
+_Keep = Annotated[bool, typer.Option("--keep", help="Keep the answers in the history too.")]
+_AgainstTags = Annotated[
+    bool, typer.Option("--against-tags", help="Compare the answers with the genres in the files.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Try: generify scan my-music -o results.csv")(scan)
+
+
+def scan(
+    paths: _Paths,
+    output: _Output,
+    model: ModelOption = defaults.MODEL,
+    min_confidence: _MinConfidence = 0.0,
+    jobs: _Jobs = 0,
+    changed: _Changed = False,
+    again: _Again = False,
+    time_limit: _TimeLimit = defaults.TIME_LIMIT,
+    keep: _Keep = False,
+    against_tags: _AgainstTags = False,
+) -> None:
+    """Tell the genre of every song in a music library.
+
+    The same command goes on where it was after any interruption.
+    """
+    from generify.model import load_model
+    from generify.scan import ScanSettings, open_scan
+
+    settings = ScanSettings(min_confidence, jobs, time_limit, _redo(changed, again))
+    check_output(output)
+    check_extras(keep=keep, against_tags=against_tags)
+    genre_model = load_model(model)
+    with ExitStack() as stack:
+        with looking_for_songs():
+            job = stack.enter_context(open_scan(paths, output, genre_model, settings))
+        heard = watch(job)
+        if keep:
+            keep_results(job, genre_model.card)
+        agreement = compare(job, genre_model.genres) if against_tags else None
+        summary = job.finish()
+    complete = "is complete; --changed listens to new and altered songs, --again to all"
+    say(f"{output} {complete}" if job.complete else f"wrote {output}")
+    print_summary(summary, heard)
+    if agreement is not None:
+        print_agreement(agreement)
+    if summary.n_failed:
+        raise typer.Exit(1)
+
+
+def _redo(changed: bool, again: bool) -> Redo:
+    from generify.scan import Redo
+
+    if changed and again:
+        raise ParameterError("--changed and --again exclude each other", hint="give one of them")
+    return Redo.ALL if again else Redo.CHANGED if changed else Redo.NOTHING

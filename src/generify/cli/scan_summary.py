@@ -1,0 +1,107 @@
+"""What came out of a scan, as people see it in a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generify.cli.scan_progress import Heard, format_clock
+from generify.cli.terminal import RowPrinter, format_percent, print_table, print_text
+
+if TYPE_CHECKING:
+    from generify.agreement import Agreement, TagRow
+    from generify.scan import FailureGroup, Scan, ScanSummary
+
+__all__ = ["compare", "print_agreement", "print_summary"]
+
+_BAR = 30  # characters of the longest bar
+_ROWS = 20
+
+
+def print_summary(summary: ScanSummary, heard: Heard) -> None:
+    """Print genres as bars, failures with their reasons, and how fast it went."""
+    rows = list(summary.genres.items())
+    rows += [("unknown", summary.n_unknown)] if summary.n_unknown else []
+    if rows:
+        _print_bars(rows, summary.n_songs - summary.n_failed)
+    for group in summary.failures:
+        print_text(f"failed: {_describe(group)}")
+    hours = summary.duration / 3600
+    print_text(
+        f"{summary.n_songs} songs, {hours:.1f} hours of audio, {summary.n_unknown} unknown, "
+        f"{summary.n_failed} failed"
+    )
+    if heard.n_songs:
+        print_text(f"heard {heard.n_songs} in {format_clock(heard.seconds)}: {heard.rates}")
+
+
+def _print_bars(rows: Sequence[tuple[str, int]], n_answered: int) -> None:
+    longest = max(count for _, count in rows)
+    printer = RowPrinter((max(len(genre) for genre, _ in rows), -len(f"{longest:,}"), -6))
+    for genre, count in rows:
+        bar = _block() * max(1, round(_BAR * count / longest))
+        printer.row((genre, f"{count:,}", format_percent(count / n_answered), bar))
+
+
+def _block() -> str:
+    try:
+        "█".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "#"
+    return "█"
+
+
+def _describe(group: FailureGroup) -> str:
+    names = ", ".join(Path(path).name for path in group.paths)
+    more = group.n_songs - len(group.paths)
+    return f"{group.n_songs} × {group.reason}: {names}{f' and {more} more' if more else ''}"
+
+
+def compare(scan: Scan, genres: Sequence[str]) -> Agreement:
+    """Compare the answers with the genres in the files."""
+    from generify.agreement import compare_with_tags
+
+    return compare_with_tags((result.answer for result in scan.results()), genres)
+
+
+def print_agreement(agreement: Agreement) -> None:
+    """Print how far tags and answers agree, tag by tag, and where they do not."""
+    if agreement.rows:
+        headers = ["genre in the file", ">songs", ">agreeing", "heard as"]
+        print_table(headers, [_row_cells(row) for row in agreement.rows[:_ROWS]])
+    if agreement.disagreements:
+        print_table(
+            ["disagreeing, the surest first", "in the file", "heard as", ">sure"],
+            [
+                [found.path, ", ".join(found.tags), found.genre, format_percent(found.confidence)]
+                for found in agreement.disagreements
+            ],
+        )
+    if agreement.share is not None:
+        n_compared = agreement.n_agreeing + agreement.n_disagreeing
+        print_text(
+            f"{agreement.n_agreeing} of {n_compared} answers agree with the tags "
+            f"({format_percent(agreement.share)})"
+        )
+    print_text(
+        f"not compared: {agreement.n_untagged} songs without a genre, {agreement.n_foreign} with "
+        f"one that the model does not know, {agreement.n_unknown} unknown, "
+        f"{agreement.n_unreadable} whose tags cannot be read"
+    )
+
+
+def _row_cells(row: TagRow) -> list[str]:
+    n_heard = row.n_songs - row.n_unknown
+    comparable = row.meant and n_heard
+    return [
+        row.tag,
+        f"{row.n_songs:,}",
+        format_percent(row.n_agreeing / n_heard) if comparable else "",
+        ", ".join(f"{genre} {count}" for genre, count in _heard_as(row)),
+    ]
+
+
+def _heard_as(row: TagRow) -> list[tuple[str, int]]:
+    return [*row.heard.items(), *([("unknown", row.n_unknown)] if row.n_unknown else [])]

@@ -1,0 +1,447 @@
+"""A music library into a file: find its songs, listen to each once, go on after any interruption.
+
+::
+
+    with open_scan(["Music"], "results.parquet", load_model("western")) as scan:
+        for result in scan.listen():
+            print(result.path, scan.n_done, scan.n_songs)
+        summary = scan.finish()
+
+Each result is written to a journal beside the output as soon as it is there (see
+:mod:`generify.scan.journal`); :meth:`Scan.finish` writes the output in the order in which the songs
+were found, so it does not depend on timing, and removes the journal.
+
+In it: :func:`open_scan`, :class:`Scan`, :class:`ScanSettings`, :class:`Redo`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+
+from generify import defaults
+from generify.errors import AudioDecodeError, Failure, ParameterError
+from generify.model import GenreModel
+from generify.prediction import Prediction
+from generify.results import (
+    ResultsError,
+    SongResult,
+    check_results_path,
+    read_song_results,
+    write_song_results,
+)
+from generify.scan.finding import FoundSongs, find_songs
+from generify.scan.journal import GO_ON_HINT, Journal, ScanKind
+from generify.scan.listening import Recognised
+from generify.scan.summary import ScanSummary, Tally
+from generify.scan.workers import WorkerSetup, listen_in_processes
+
+__all__ = ["Redo", "Scan", "ScanSettings", "open_scan"]
+
+_JOURNAL = ".part"
+_LOCK = ".lock"
+_ANEW = "--again listens to everything anew; or choose another output"
+
+
+class Redo(StrEnum):
+    """What is listened to although there is a complete output."""
+
+    NOTHING = "nothing"
+    CHANGED = "changed"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class ScanSettings:
+    """How a scan is done.
+
+    Attributes
+    ----------
+    min_confidence : float
+        Weaker answers, 0 to 1, are given as unknown.
+    jobs : int
+        Processes; 0 for one per core.
+    time_limit : float
+        Seconds after which a song is given up.
+    redo : Redo
+        What is listened to although there is a complete output.
+    """
+
+    min_confidence: float = 0.0
+    jobs: int = 0
+    time_limit: float = defaults.TIME_LIMIT
+    redo: Redo = Redo.NOTHING
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise ParameterError(
+                f"min_confidence must lie between 0 and 1, got {self.min_confidence:g}"
+            )
+        if self.jobs < 0:
+            raise ParameterError(f"jobs must be 0 or more, got {self.jobs}")
+        if not self.time_limit > 0:
+            raise ParameterError(f"time_limit must be above 0 s, got {self.time_limit:g}")
+
+
+class Scan:
+    """A scan that is under way; made by :func:`open_scan`.
+
+    Parameters
+    ----------
+    found : FoundSongs
+        The songs.
+    output : Path
+        Where the results go.
+    model : GenreModel
+        A loaded model.
+    settings : ScanSettings
+        How it is done.
+
+    Attributes
+    ----------
+    output : Path
+        Where the results go.
+    n_songs : int
+        Songs in all.
+    n_before : int
+        Songs that were answered before this scan was opened.
+    complete : bool
+        Whether the output was already there, so that nothing is done.
+    """
+
+    def __init__(
+        self, found: FoundSongs, output: Path, model: GenreModel, settings: ScanSettings
+    ) -> None:
+        self.output, self.complete = output, False
+        self._model, self._settings = model, settings
+        self._songs = tuple(str(path) for path in found.files if _is_text(str(path)))
+        unnamed = (_badly_named(str(p)) for p in found.files if not _is_text(str(p)))
+        self._failures = (*found.failures, *unnamed)
+        self.n_songs = len(self._songs) + len(self._failures)
+        self._positions: dict[str, int] = {}
+        self._journal: Journal | None = None
+        self.n_before = self.n_songs
+
+    @property
+    def n_done(self) -> int:
+        """Songs that are answered."""
+        return self.n_songs if self.complete else len(self._positions) + len(self._failures)
+
+    @property
+    def n_failed(self) -> int:
+        """Songs that failed, as far as is known."""
+        return len(self._failures) + (0 if self._journal is None else self._journal.n_failed)
+
+    @property
+    def key(self) -> str:
+        """Name of this scan, the same when it is gone on with; empty for a complete output."""
+        return "" if self._journal is None else self._journal.key
+
+    def _go_on(self, journal: Journal) -> None:
+        """Take over what a journal knows."""
+        self._journal = journal
+        for path in self._songs:
+            if path in journal.heard:
+                self._positions[path] = journal.heard[path]
+            elif path in journal.old and journal.old[path].is_as_it_was(path):
+                self._positions[path] = journal.old[path].position
+        self.n_before = len(self._positions)
+
+    def listen(self) -> Iterator[SongResult]:
+        """Listen to the songs that are not answered yet.
+
+        Yields
+        ------
+        SongResult
+            Each as soon as it is there and written down, in no certain order.
+
+        Raises
+        ------
+        ModelError
+            When the model cannot be used.
+        WorkerError
+            When no process can be started.
+        ResultsError
+            When a result cannot be written down, as on a full disk.
+        """
+        if self._journal is None:
+            return
+        todo = [path for path in self._songs if path not in self._positions]
+        kept = set(self._positions.values())
+        unseen = {
+            old.recording: old.position
+            for old in self._journal.old.values()
+            if old.recording is not None and old.position not in kept
+        }
+        setup = WorkerSetup(
+            self._model.graph, self._model.card.name, self._settings.min_confidence,
+            frozenset(unseen),
+        )  # fmt: skip
+        jobs = min(self._settings.jobs or _n_cores(), len(todo))
+        heard = listen_in_processes(todo, setup, jobs=jobs, time_limit=self._settings.time_limit)
+        with closing(heard):
+            for song in heard:
+                yield self._write_down(song, unseen)
+
+    def _write_down(self, song: SongResult | Recognised, unseen: dict[str, int]) -> SongResult:
+        assert self._journal is not None
+        if isinstance(song, Recognised):
+            old = self._journal.read(unseen[song.recording])
+            answer = replace(old.answer, path=song.path)
+            state = song.state
+            song = replace(old, answer=answer, size=state.size, modified=state.modified)
+        self._journal.append(song)
+        self._positions[song.path] = self._journal.heard[song.path]
+        return song
+
+    def results(self) -> Iterator[SongResult]:
+        """Give all results so far.
+
+        Yields
+        ------
+        SongResult
+            In the order in which the songs were found; what could not be looked into comes last.
+
+        Raises
+        ------
+        ResultsError
+            When they cannot be read.
+        """
+        if self._journal is None:
+            yield from read_song_results(self.output)
+            return
+        for path in self._songs:
+            if path in self._positions:
+                yield self._journal.read(self._positions[path])
+        yield from (SongResult(failure) for failure in self._failures)
+
+    def heard(self) -> Iterator[SongResult]:
+        """Give the results of this scan alone, without those of the output it brings up to date.
+
+        Yields
+        ------
+        SongResult
+            In the order in which they were heard, also before an interruption.
+        """
+        if self._journal is not None:
+            yield from map(self._journal.read, self._journal.heard.values())
+
+    def finish(self) -> ScanSummary:
+        """Write the output, whole or not at all, and remove the journal.
+
+        Returns
+        -------
+        ScanSummary
+            What came out.
+
+        Raises
+        ------
+        ParameterError
+            When songs are still to be listened to.
+        ResultsError
+            When the output cannot be written; the journal stays.
+        """
+        if self.n_done < self.n_songs:
+            raise ParameterError(
+                f"{self.n_songs - self.n_done} songs are still to be listened to",
+                hint="go through listen() to its end first",
+            )
+        tally = Tally()
+        results = map(tally.add, self.results())
+        if self._journal is None:
+            for _ in results:
+                pass
+            return tally.summary()
+        try:
+            write_song_results(results, self.output, self._model.genres)
+        except ResultsError as err:
+            raise ResultsError(str(err), hint=GO_ON_HINT) from err
+        # The journal must not go before the output is safe from a power cut.
+        with self.output.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        self._journal.close(remove=True)
+        return tally.summary()
+
+
+@contextmanager
+def open_scan(
+    paths: Iterable[str | Path],
+    output: str | Path,
+    model: GenreModel,
+    settings: ScanSettings | None = None,
+) -> Iterator[Scan]:
+    """Begin a scan of a music library, or go on with it where it was interrupted.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        Songs, and folders of songs.
+    output : str or Path
+        The file for the results; its name tells the format (see :mod:`generify.results`).
+    model : GenreModel
+        A loaded model.
+    settings : ScanSettings, optional
+        How it is done.
+
+    Yields
+    ------
+    Scan
+        With the songs found; nothing is heard yet.
+
+    Raises
+    ------
+    ParameterError
+        When there is no song, the output's name does not tell a format, the scan to be gone on with
+        is of another kind, or a complete output lacks some of the songs.
+    DatasetError
+        When a folder cannot be read.
+    ResultsError
+        When another scan is writing the same output, when the output holds something else, or when
+        it cannot be written.
+    MissingExtraError
+        When the output is to be Parquet and pyarrow is not installed.
+
+    Notes
+    -----
+    A scan begun without an interruption and one interrupted anywhere, also by a kill, write the
+    same output. Answers kept under ``Redo.CHANGED`` are as they were judged then, whatever
+    `min_confidence` is now.
+    """
+    target, how = Path(output), settings or ScanSettings()
+    check_results_path(target)
+    scan = Scan(find_songs(paths), target, model, how)
+    with ExitStack() as stack:
+        stack.enter_context(_locked(target))
+        journal = _open_journal(target, model, how)
+        if journal is None:
+            _check_complete(scan)
+        else:
+            scan._go_on(stack.enter_context(journal))
+        yield scan
+
+
+def _open_journal(output: Path, model: GenreModel, settings: ScanSettings) -> Journal | None:
+    """Open or begin a journal; None where the output is complete and stays."""
+    card = model.card
+    fingerprint = hashlib.sha256(model.graph).hexdigest()
+    kind = ScanKind(card.name, card.version, fingerprint, settings.min_confidence)
+    path = output.with_name(output.name + _JOURNAL)
+    again = settings.redo is Redo.ALL
+    if path.exists():
+        journal = Journal(path)
+        if journal.kind == kind and (journal.anew or not again):
+            return journal
+        journal.close()
+        if not again:
+            raise _other_kind(journal.kind, kind, path)
+    elif output.exists():
+        old = _old_results(output, kind if settings.redo is Redo.CHANGED else None)
+        if settings.redo is Redo.NOTHING:
+            return None
+        return Journal.begin(path, kind, anew=again, old=() if again else old)
+    return Journal.begin(path, kind, anew=again)
+
+
+def _old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
+    """Read a complete output; where `kind` is given, its model must be the same."""
+    results = read_song_results(output)
+    first = next(results, None)  # whatever is done with it, it must be a file of results
+
+    def checked() -> Iterator[SongResult]:
+        for result in chain(() if first is None else (first,), results):
+            if kind is not None and isinstance(result.answer, Prediction):
+                _check_model(output, result.answer.model, result.model_version, kind)
+            yield result
+
+    return checked()
+
+
+def _check_model(output: Path, model: str, version: str, kind: ScanKind) -> None:
+    if (model, version) != (kind.model, kind.model_version):
+        raise ParameterError(
+            f"{output} was made with the model {model} {version}, "
+            f"not with {kind.model} {kind.model_version}",
+            hint=_ANEW,
+        )
+
+
+def _other_kind(begun: ScanKind, asked: ScanKind, path: Path) -> ParameterError:
+    if (begun.model, begun.model_version) != (asked.model, asked.model_version):
+        what = (
+            f"the model {begun.model} {begun.model_version}, "
+            f"not with {asked.model} {asked.model_version}"
+        )
+    elif begun.fingerprint != asked.fingerprint:
+        what = f"another model that is called {begun.model} {begun.model_version} too"
+    else:
+        what = f"min-confidence {begun.min_confidence:g}, not with {asked.min_confidence:g}"
+    return ParameterError(
+        f"{path} is an unfinished scan that was begun with {what}",
+        hint=f"give the same to go on with it; {_ANEW}",
+    )
+
+
+def _check_complete(scan: Scan) -> None:
+    known = {result.path for result in read_song_results(scan.output)}
+    missing = [path for path in scan._songs if path not in known]
+    if missing:
+        raise ParameterError(
+            f"{scan.output} is complete, but {len(missing)} of {len(scan._songs)} songs found are "
+            f"not in it, such as {missing[0]}",
+            hint="--changed listens to what is new or altered; or choose another output",
+        )
+    scan.complete = True
+
+
+@contextmanager
+def _locked(output: Path) -> Iterator[None]:
+    """Let one scan at a time write an output."""
+    from filelock import FileLock, Timeout
+
+    path = output.with_name(output.name + _LOCK)
+    lock = FileLock(path)
+    try:
+        path.parent.stat()  # the lock would make a folder that is missing
+        lock.acquire(timeout=0)
+    except Timeout as err:
+        raise ResultsError(
+            f"another scan is writing {output}", hint="wait for it, or choose another output"
+        ) from err
+    except OSError as err:
+        raise ResultsError(
+            f"cannot write {output}: {err.strerror or err}",
+            hint="choose a folder that exists and that you may write to",
+        ) from err
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # removed while it is still held, so nobody's new lock is
+            path.unlink()
+        lock.release()
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _badly_named(name: str) -> Failure:
+    # Kept escaped: no format could hold the name itself.
+    shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+    error = AudioDecodeError("its name is not valid UTF-8", hint="rename it")
+    return Failure.from_error(shown, error)
+
+
+def _n_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not all cores may be for this process
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,212 @@
+"""``generify scan``: what a person sees of a scan."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import RATE, Command
+from generify.cli.scan_progress import Heard, format_clock
+from generify.errors import Failure
+from generify.model import GenreModel
+from generify.prediction import Prediction
+from generify.results import SongResult, read_results
+from generify.scan import Scan
+
+
+@pytest.fixture
+def model_file(music_model: GenreModel, tmp_path: Path) -> Path:
+    music_model.save(tmp_path / "m.onnx")
+    return tmp_path / "m.onnx"
+
+
+@pytest.fixture
+def library(music: Path, tmp_path: Path) -> Path:
+    root = tmp_path / "library"
+    root.mkdir()
+    for number in range(3):
+        shutil.copy(music / "tones" / f"tones{number}.wav", root)
+    shutil.copy(music / "clicks/clicks0.wav", root)
+    (root / "text.mp3").write_text("words")
+    soundfile.write(root / "silent.wav", np.zeros(RATE), RATE)
+    (root / "silent2.wav").write_bytes((root / "silent.wav").read_bytes())
+    return root
+
+
+def test_a_scan_from_beginning_to_end(library: Path, model_file: Path, command: Command) -> None:
+    output = library.parent / "out.csv"
+    arguments = ("scan", library, "-m", model_file, "-o", output)
+    first = command(*arguments)
+    assert first.code == 1
+    bar = "█" * 30
+    assert re.sub(r"\d+:\d\d: [\d.]+ songs/s, [\d.]+ ", "T: R songs/s, R ", first.out) == (
+        f"tones    3     75 %   {bar}\n"
+        f"clicks   1     25 %   {bar[:10]}\n"
+        "failed: 2 × is silent: silent.wav, silent2.wav\n"
+        "failed: 1 × is not an audio file that can be decoded: text.mp3\n"
+        "7 songs, 0.0 hours of audio, 0 unknown, 3 failed\n"
+        "heard 7 in T: R songs/s, R audio-hours/s\n"
+    )
+    assert first.err == f"wrote {output}\n"
+    answers = {Path(answer.path).name: answer for answer in read_results(output)}
+    assert [name for name, a in answers.items() if isinstance(a, Failure)] == [
+        *("silent.wav", "silent2.wav", "text.mp3"),
+    ]
+    assert list(answers) == sorted(path.name for path in library.iterdir())
+
+    before = output.read_bytes()
+    second = command(*arguments)
+    assert second.code == 1
+    assert second.err == (
+        f"{output} is complete; --changed listens to new and altered songs, --again to all\n"
+    )
+    assert second.out == first.out[: first.out.index("heard ")]
+    assert output.read_bytes() == before
+
+    (library / "tones0.wav").rename(library / "zones.wav")
+    for name in ("text.mp3", "silent.wav", "silent2.wav"):
+        (library / name).unlink()
+    third = command(*arguments, "--changed")
+    assert third.code == 0
+    assert third.err == f"3 of 4 songs are answered already\nwrote {output}\n"
+    assert "4 songs, 0.0 hours of audio, 0 unknown, 0 failed" in third.out
+
+
+def test_a_database_and_weak_answers(library: Path, model_file: Path, command: Command) -> None:
+    output = library.parent / "out.db"
+    songs = [library / "tones0.wav", library / "clicks0.wav"]
+    done = command("scan", *songs, "-m", model_file, "-o", output, "--min-confidence", 1)
+    assert done.code == 0
+    assert re.match(r"unknown   2    100 %   █{30}\n", done.out)
+    with closing(sqlite3.connect(output)) as database:
+        rows = database.execute("SELECT genre, unknown FROM results").fetchall()
+    assert rows == [(None, 1), (None, 1)]
+
+
+def test_wrong_usage(library: Path, model_file: Path, command: Command, tmp_path: Path) -> None:
+    def refused(*arguments: object) -> str:
+        done = command("scan", library, "-m", model_file, *arguments)
+        assert (done.code, done.out) == (2, "")
+        return done.err
+
+    assert "Missing option '--output' / '-o'" in refused()
+    assert "out.txt does not say how results are written" in refused("-o", tmp_path / "out.txt")
+    assert "there is no folder" in refused("-o", tmp_path / "missing/out.csv")
+    output = tmp_path / "out.csv"
+    assert "exclude each other" in refused("-o", output, "--changed", "--again")
+    assert "Invalid value for '--jobs'" in refused("-o", output, "--jobs", -1)
+    assert {path.name for path in tmp_path.iterdir()} == {"library", "m.onnx"}
+
+
+def test_two_scans_of_one_output(library: Path, model_file: Path, command: Command) -> None:
+    filelock = pytest.importorskip("filelock")
+    output = library.parent / "out.csv"
+    with filelock.FileLock(f"{output}.lock"):
+        done = command("scan", library, "-m", model_file, "-o", output)
+    assert done.code == 1
+    assert done.err == (
+        f"error: another scan is writing {output}\nhint: wait for it, or choose another output\n"
+    )
+
+
+def test_answers_kept_in_the_history(
+    library: Path, model_file: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    from generify.history import open_history
+
+    database = library.parent / "history.db"
+    monkeypatch.setenv("GENERIFY_DATABASE_URL", str(database))
+    output = library.parent / "out.csv"
+    arguments = ("scan", library, "-m", model_file, "-o", output, "--keep")
+    done = command(*arguments)
+    assert "kept 4 answers in " in done.err
+    with open_history() as history:
+        assert history.count() == 4
+    assert "nothing was heard, so nothing is kept" in command(*arguments).err
+    with open_history() as history:
+        assert history.count() == 4
+
+
+def test_a_history_that_is_not_there_stops_before_work(
+    library: Path, model_file: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.setenv("GENERIFY_DATABASE_URL", str(library / "text.mp3"))
+    done = command("scan", library, "-m", model_file, "-o", library.parent / "out.csv", "--keep")
+    assert done.code == 1
+    assert not (library.parent / "out.csv.part").exists()
+
+
+def test_answers_against_tags(library: Path, model_file: Path, command: Command) -> None:
+    pytest.importorskip("mutagen")
+    from generify.tag_formats import write_genres
+
+    for number, genre in enumerate(("Tones", "Clicks", "Techno")):
+        write_genres(library / f"tones{number}.wav", [genre])
+    output = library.parent / "out.csv"
+    done = command("scan", library, "-m", model_file, "-o", output, "--against-tags")
+    table = done.out[done.out.index("genre in the file") :]
+    squeezed = [re.sub(" {2,}", "  ", line).strip() for line in table.splitlines()]
+    assert "Clicks  1  0 %  tones 1" in squeezed
+    assert "Techno  1  tones 1" in squeezed
+    assert "Tones  1  100 %  tones 1" in squeezed
+    assert any(str(library / "tones1.wav") in line for line in squeezed)
+    assert "1 of 2 answers agree with the tags (50 %)" in squeezed
+    assert (
+        "not compared: 1 songs without a genre, 1 with one that the model does not know, "
+        "0 unknown, 0 whose tags cannot be read"
+    ) in squeezed
+
+
+class SlowScan(Scan):
+    """Ten songs, one every 20 s."""
+
+    def __init__(self, clock: list[float]) -> None:
+        self.clock, self.complete = clock, False
+        self.n_before = self._done = 2
+        self.n_songs = 12
+
+    @property
+    def n_done(self) -> int:
+        return self._done
+
+    @property
+    def n_failed(self) -> int:
+        return 1
+
+    def listen(self):  # type: ignore[no-untyped-def]
+        answer = Prediction("a", "m", "jazz", 0.5, False, (), duration=360.0, analysed=30.0)
+        for _ in range(10):
+            self.clock[0] += 20
+            self._done += 1
+            yield SongResult(answer)
+
+
+def test_a_line_now_and_then_in_a_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from generify.cli import scan_progress
+
+    clock = [1000.0]
+    monkeypatch.setattr(scan_progress.time, "monotonic", lambda: clock[0])
+    heard = scan_progress.watch(SlowScan(clock))
+    assert heard == Heard(10, 200.0, 3600.0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "2 of 12 songs are answered already"
+    assert lines[1] == ("4 of 12 songs, 0.1 songs/s, 0.005 audio-hours/s, 2:40 left, 1 failed")
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (90061, "25:01:01")]
+)
+def test_times(seconds: float, shown: str) -> None:
+    assert format_clock(seconds) == shown
