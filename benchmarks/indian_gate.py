@@ -112,9 +112,12 @@ def measure(
     split: str,
     shares: Sequence[float] = REFUSED,
 ) -> dict[str, Any]:
-    """Share of Western clips refused at each share of Indian songs refused."""
+    """Share of Western clips refused at each share of Indian songs refused.
+
+    ``bundled`` is both shares at the bundled model's threshold, a margin of 0.
+    """
     folds = split_table(indian, split, n_folds=10, random_state=0).folds
-    refused = np.zeros(len(shares))
+    refused, bundled = np.zeros(len(shares)), np.zeros(2)
     for genre in range(len(western.genres)):
         known, unknown = western.X[western.y != genre], western.X[western.y == genre]
         gates = [Gate(indian.choose(fold.train), known) for fold in folds]
@@ -122,8 +125,14 @@ def measure(
         thresholds = np.quantile(np.concatenate(own), 1 - np.array(shares))
         margins = np.mean([gate.score(unknown) for gate in gates], axis=0)
         refused += (margins[:, np.newaxis] > thresholds).sum(axis=0)
+        own_refused = np.mean(np.concatenate(own) > 0) * len(unknown)
+        bundled += [own_refused, (margins > 0).sum()]
     found = (refused / len(western.X)).round(3).tolist()
-    return {"split": split, "refused": dict(zip(map(str, shares), found, strict=True))}
+    return {
+        "split": split,
+        "refused": dict(zip(map(str, shares), found, strict=True)),
+        "bundled": (bundled / len(western.X)).round(3).tolist(),
+    }
 
 
 def main() -> None:
@@ -139,10 +148,12 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
-    print(f"{'Indian songs refused':24} " + " ".join(f"{100 * r:5.0f} %" for r in REFUSED))
+    heads = " ".join(f"{100 * r:5.0f} %" for r in REFUSED)
+    print(f"{'Indian songs refused':28} {heads}   bundled model")
     for row in rows:
-        cells = (f"{100 * share:5.0f} %" for share in row["refused"].values())
-        print(f"{'Western, ' + row['split']:24} " + " ".join(cells))
+        cells = " ".join(f"{100 * share:5.0f} %" for share in row["refused"].values())
+        indian_refused, western_refused = (f"{100 * share:.0f} %" for share in row["bundled"])
+        print(f"{'Western, ' + row['split']:28} {cells}   {western_refused} at {indian_refused}")
 
 
 if __name__ == "__main__":

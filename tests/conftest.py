@@ -36,10 +36,13 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests, and the commands they start, out of the user's own cache."""
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests, and the commands they start, out of the user's own files."""
+    history = tmp_path_factory.mktemp("history") / "history.db"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENERIFY_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GENERIFY_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("GENERIFY_DATABASE_URL", f"sqlite:///{history}")
         yield
 
 

@@ -168,7 +168,8 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     loudness = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
     soundfile.write(path, np.tile(loudness, (RATE, 1)), RATE, subtype="FLOAT")
     assert probe_audio(path).n_channels == 6
-    np.testing.assert_allclose(load_audio(path).samples, 0.25, atol=1e-6)
+    audio = load_audio(path, allow_silence=True)
+    np.testing.assert_allclose(audio.samples, 0.25, atol=1e-6)
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 96000, 192000])
@@ -527,6 +528,17 @@ def test_quiet_music_is_heard(tmp_path: Path) -> None:
     path = tmp_path / "quiet.wav"
     soundfile.write(path, 2e-3 * chirp(), RATE, subtype="PCM_16")
     assert not is_silent(load_audio(path).samples)
+
+
+def test_an_offset_is_no_sound(tmp_path: Path) -> None:
+    assert is_silent(np.full(RATE, 0.5, np.float32))
+    assert not is_silent(np.full(RATE, 0.5, np.float32) + chirp(1.0).astype(np.float32) / 1000)
+
+
+def test_channels_that_cancel_each_other_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "opposite.wav"
+    soundfile.write(path, np.stack([chirp(), -chirp()], axis=1), RATE)
+    assert "channels of opposite sign cancel each other out" in failing(path).hint
 
 
 def test_dithered_silence_is_silent() -> None:

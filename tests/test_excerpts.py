@@ -12,15 +12,15 @@ import soundfile
 from generify import excerpts
 from generify.audio import Audio
 from generify.errors import AudioDecodeError, ParameterError
-from generify.excerpts import ExcerptPlan, Excerpts, load_excerpts
+from generify.excerpts import ExcerptPlan, Excerpts, load_excerpts, mend_levels
 
 RATE = 8000
 
 
 def song(path: Path, seconds: float, *, silent: tuple[float, float] | None = None) -> Path:
-    """A ramp, so that a sample's value tells its time; silent in between."""
+    """A growing hum, so that a sample's size tells its time; silent in between."""
     t = np.arange(round(seconds * RATE)) / RATE
-    samples = 0.1 + t / 1000
+    samples = (0.3 + t / 1000) * np.resize([1, -1], len(t))
     if silent:
         samples[(t >= silent[0]) & (t < silent[1])] = 0
     soundfile.write(path, samples, RATE, subtype="PCM_24")
@@ -28,7 +28,7 @@ def song(path: Path, seconds: float, *, silent: tuple[float, float] | None = Non
 
 
 def start_of(audio: Audio) -> float:
-    return (float(audio.samples[0]) - 0.1) * 1000
+    return (abs(float(audio.samples[0])) - 0.3) * 1000
 
 
 @pytest.mark.parametrize("duration", [1.0, 30.0, 60.0])
@@ -155,3 +155,55 @@ def test_only_the_plan_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(excerpts, "load_audio", counting)
     load_excerpts(song(tmp_path / "song.wav", 100.0))
     assert asked == [(10.0, 10.0), (45.0, 10.0), (80.0, 10.0)]
+
+
+# ------------------------------------------------------------------ levels
+
+
+def stretch(samples: np.ndarray) -> Audio:
+    return Audio(samples.astype(np.float32), RATE, len(samples) / RATE)
+
+
+def hum(peak: float = 1.0, offset: float = 0.0) -> np.ndarray:
+    return peak * np.sin(np.arange(RATE) * 2 * np.pi * 100 / RATE) + offset
+
+
+@pytest.mark.parametrize(("peak", "offset"), [(0.26, 0.0), (1.9, 0.0), (0.5, 0.02)])
+def test_usual_levels_are_left_alone(peak: float, offset: float) -> None:
+    usual = [stretch(hum(peak, offset)), stretch(hum(peak / 10))]
+    assert all(a is b for a, b in zip(mend_levels(usual), usual, strict=True))
+
+
+@pytest.mark.parametrize("peak", [2e-4, 0.24, 2.1, 32768.0, 1e38])
+def test_unusual_levels_get_the_usual_rms(peak: float) -> None:
+    (mended,) = mend_levels([stretch(hum(peak))])
+    # a sine's RMS is its peak over the root of two
+    np.testing.assert_allclose(mended.samples, hum(0.1 * np.sqrt(2)), atol=1e-5)
+    assert (mended.sample_rate, mended.duration) == (RATE, 1.0)
+
+
+def test_all_stretches_get_the_same_gain() -> None:
+    loud, quiet = mend_levels([stretch(hum(0.02)), stretch(hum(0.01))])
+    np.testing.assert_allclose(loud.samples, 2 * quiet.samples, rtol=1e-4)
+
+
+def test_a_click_is_not_raised_above_full_scale() -> None:
+    (mended,) = mend_levels([stretch(0.01 * np.eye(1, RATE, 50)[0])])
+    assert mended.samples.max() == pytest.approx(1.0)
+
+
+def test_an_offset_is_taken_away() -> None:
+    (mended,) = mend_levels([stretch(hum(0.5, 0.4))])
+    np.testing.assert_allclose(mended.samples, hum(0.5), atol=1e-6)
+
+
+def test_silence_stays_silence() -> None:
+    (mended,) = mend_levels([stretch(np.zeros(RATE))])
+    assert not mended.samples.any()
+    assert mend_levels([]) == []
+
+
+def test_a_song_is_mended_when_it_is_loaded(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "quiet.wav", hum(1e-3, 0.5), RATE, subtype="FLOAT")
+    (heard,) = load_excerpts(tmp_path / "quiet.wav").stretches
+    np.testing.assert_allclose(heard.samples, hum(0.1 * np.sqrt(2)), atol=1e-3)

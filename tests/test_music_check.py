@@ -10,6 +10,7 @@ from generify.music_check import (
     CHECK_SAMPLE_RATE,
     describe_non_music,
     flatness_and_tonality,
+    low_energy_share,
 )
 
 TIME = np.arange(5 * CHECK_SAMPLE_RATE) / CHECK_SAMPLE_RATE
@@ -40,6 +41,35 @@ def test_a_sine_is_a_pure_tone(hertz: float) -> None:
 def test_level_does_not_matter() -> None:
     quiet = _tone(440) * np.float32(0.01)
     assert describe_non_music([quiet]) == "a pure tone"
+
+
+def _syllables(every: float, length: float) -> np.ndarray:
+    """A voice of many partials that is heard for a moment, again and again."""
+    voice = 0.1 * sum(np.sin(2 * np.pi * 150 * n * TIME) / n for n in range(1, 20))
+    return (voice * (TIME % every < length)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("length", "silent"), [(1.0, 0.0), (0.75, 0.25), (0.25, 0.75)])
+def test_pauses_are_counted(length: float, silent: float) -> None:
+    # frames of 93 ms at the two edges of a syllable hold some of it
+    assert silent - 0.19 <= low_energy_share(_syllables(1.0, length)) <= silent + 0.03
+
+
+def test_silence_before_and_after_is_no_pause() -> None:
+    silence = np.zeros(5 * CHECK_SAMPLE_RATE, np.float32)
+    # but for the half-seconds next to the sound
+    assert low_energy_share(np.concatenate([silence, _noise(), silence])) < 1.1 / 15
+    assert low_energy_share(silence) == 0
+
+
+def test_level_does_not_matter_for_pauses() -> None:
+    loud = _syllables(0.6, 0.3)
+    assert low_energy_share(loud) == low_energy_share(loud / 1024)
+
+
+def test_single_sounds_are_told() -> None:
+    assert describe_non_music([_syllables(0.8, 0.3)]) == "speech or single sounds"
+    assert describe_non_music([_syllables(0.8, 0.7)]) == ""
 
 
 @pytest.mark.data

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +46,7 @@ def _report(table: FeatureTable) -> EvaluationReport:
 def test_one_genre_gives_the_mahalanobis_distance_of_theory() -> None:
     # unit variances without correlation: shrinking changes nothing, the distance is Euclid's
     corners = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
-    found = fit_novelty(corners, np.zeros(4, dtype=int), np.array([True, True]))
+    found = fit_novelty(corners, np.zeros(4, dtype=int), np.ones(2))
     np.testing.assert_allclose(found.score(np.array([[0.0, 0], [3, 4]])), [0, 25], atol=1e-9)
 
 
@@ -55,14 +57,25 @@ def test_the_nearest_genre_counts() -> None:
     np.testing.assert_allclose(found.score(centres), 0, atol=1e-6)
 
 
-def test_columns_left_out_do_not_count() -> None:
+def test_columns_of_no_weight_do_not_count() -> None:
     table = _table()
-    used = novelty_columns(table.columns)
-    found = fit_novelty(table.X, table.y, used)
+    weights = np.ones(len(table.columns))
+    weights[::2] = 0
+    found = fit_novelty(table.X, table.y, weights)
     changed = table.X.copy()
-    changed[:, ~used] += 100
-    assert (~used).any()
+    changed[:, ::2] += 100
     np.testing.assert_allclose(found.score(changed), found.score(table.X))
+
+
+def test_a_light_column_counts_less() -> None:
+    # ten columns of variance 1 and one of weight 0.1, so of variance 0.01: that is shrunk towards
+    # the mean of all, 0.91, and five deviations in it are 25 · 0.01 / (0.3 · 0.01 + 0.7 · 0.91)
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(20_000, 11)), np.array([*[1.0] * 10, 0.1])
+    found = fit_novelty(X, np.zeros(len(X), dtype=int), weights)
+    shift = np.zeros((1, 11))
+    shift[0, 10] = 5
+    assert found.score(shift) == pytest.approx(25 * 0.01 / (0.3 * 0.01 + 0.7 * 0.91), rel=0.05)
 
 
 def test_without_tags_there_is_no_novelty() -> None:
@@ -92,6 +105,18 @@ def test_the_graph_scores_as_the_formula_does() -> None:
 @pytest.mark.parametrize("name", list_models())
 def test_bundled_models_know_what_is_novel(name: str) -> None:
     assert load_model(name).card.novelty_threshold is not None
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+@pytest.mark.parametrize("language", ["en-gb", "de", "hi"])
+@pytest.mark.parametrize("name", list_models())
+def test_speech_is_unknown(name: str, language: str, tmp_path: Path) -> None:
+    from generify.prediction import predict
+
+    path = tmp_path / "speech.wav"
+    text = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20"
+    subprocess.run(["espeak-ng", "-v", language, "-w", path, text], check=True)
+    assert predict(path, name).unknown
 
 
 @pytest.mark.data

@@ -40,8 +40,8 @@ MEANING = (
 )
 LIMITS = (
     "It expects songs of these five genres. Western songs are refused by a gate that knows Western "
-    "music as GTZAN alone: at 5 % of Indian songs refused, 88 % of Western clips of genres that it "
-    "has not heard, 82 % with neighbouring Indian files kept together (`python "
+    "music as GTZAN alone: 79 % of Western clips of genres that it has not heard, with 3 % of "
+    "Indian songs, or 5 % of them with neighbouring files kept together (`python "
     "benchmarks/indian_gate.py INDIAN GTZAN`). Of recordings from "
     "elsewhere it refused both carnatic ones and neither of two Hindustani ones, so expect little "
     "of it beyond its data set."

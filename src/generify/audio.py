@@ -153,14 +153,17 @@ def is_silent(samples: NDArray[np.float32]) -> bool:
     Returns
     -------
     bool
-        True when the peak is below -80 dBFS, which dithered 16-bit silence stays under.
+        True when the peak is below -80 dBFS, which dithered 16-bit silence stays under. A constant
+        offset is no sound, so half the way from the lowest to the highest sample is looked at.
 
     Examples
     --------
-    >>> is_silent(np.full(100, 1e-5, np.float32))
+    >>> is_silent(np.full(100, 0.5, np.float32))
     True
     """
-    return float(np.max(np.abs(samples), initial=0.0)) < _SILENT_PEAK
+    if not len(samples):
+        return True
+    return float(samples.max()) - float(samples.min()) < 2 * _SILENT_PEAK
 
 
 def resample(samples: NDArray[np.float32], from_rate: int, to_rate: int) -> NDArray[np.float32]:
@@ -371,7 +374,9 @@ def load_audio(
         duration = None
     asked = min(duration or math.inf, info.duration - start)
     decoded = _best_of(path, decoders, start, duration, asked)
-    _check_samples(path, decoded, asked, allow_silence=allow_silence)
+    _check_samples(path, decoded, asked)
+    if not allow_silence and is_silent(decoded.samples):
+        raise _silent(path, info.n_channels)
     rate = sample_rate or decoded.sample_rate
     return Audio(
         resample(decoded.samples, decoded.sample_rate, rate),
@@ -420,9 +425,7 @@ def _best_of(
     return best
 
 
-def _check_samples(
-    path: str | Path, decoded: Decoded, asked: float, *, allow_silence: bool
-) -> None:
+def _check_samples(path: str | Path, decoded: Decoded, asked: float) -> None:
     if decoded.seconds < min(_MIN_DURATION, asked - _SHORTFALL):
         raise _too_short(path, decoded.seconds)
     if not np.isfinite(decoded.samples).all():
@@ -430,10 +433,13 @@ def _check_samples(
             f"{path}: holds samples that are not numbers (NaN or infinite)",
             hint="export it again from the program that made it",
         )
-    if not allow_silence and is_silent(decoded.samples):
-        raise AudioDecodeError(
-            f"{path}: is silent (its peak is below -80 dBFS)", hint="check the recording"
-        )
+
+
+def _silent(path: str | Path, n_channels: int) -> AudioDecodeError:
+    cancels = " (channels of opposite sign cancel each other out)" if n_channels > 1 else ""
+    return AudioDecodeError(
+        f"{path}: is silent (its peak is below -80 dBFS)", hint=f"check the recording{cancels}"
+    )
 
 
 def _too_short(path: str | Path, seconds: float) -> AudioDecodeError:

@@ -3,15 +3,17 @@
 A clip of up to 60 s is heard whole. Of a longer song three stretches of 10 s are heard, spread
 evenly over its middle 80 % (intros and fade-outs say little about a genre); only those seconds are
 decoded. An extractor receives :class:`Excerpts` and asks for the sample rate it needs, so a song is
-decoded once however many extractors listen.
+decoded once however many extractors listen. What no player would let you hear is mended first: a
+constant offset, and a level far from that of any released song.
 
-In it: :class:`ExcerptPlan`, :class:`Excerpts`, :func:`load_excerpts`.
+In it: :class:`ExcerptPlan`, :class:`Excerpts`, :func:`load_excerpts`, :func:`mend_levels`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +25,24 @@ from generify.errors import AudioDecodeError, ParameterError
 
 T = TypeVar("T")
 
-__all__ = ["DEFAULT_PLAN", "ExcerptPlan", "Excerpts", "load_excerpts"]
+__all__ = [
+    "DEFAULT_PLAN",
+    "HEARING_VERSION",
+    "ExcerptPlan",
+    "Excerpts",
+    "load_excerpts",
+    "mend_levels",
+]
+
+# Raised whenever a plan gives other samples of the same song, so that cached features are renewed.
+HEARING_VERSION = 2
+
+# The tagger needs it. Of GTZAN's 103 validation clips with audio it names 82 % right as they are
+# (7 of them are raised), 54 % when they are 20 dB quieter or have an offset of 0.3, and 81 % of the
+# quieter ones mended. The median RMS of its clips is 0.1; no offset is above 0.03 of the peak.
+_QUIETEST_PEAK, _LOUDEST_PEAK = 0.25, 2.0
+_USUAL_RMS = 0.1
+_LARGEST_OFFSET = 0.05
 
 
 @dataclass(frozen=True)
@@ -204,6 +223,7 @@ def load_excerpts(path: str | Path, plan: ExcerptPlan = DEFAULT_PLAN) -> Excerpt
         parts = max(parts, [beginning] if beginning else [], key=_heard)
     if not parts:
         return _load_whole(path)
+    parts = mend_levels(parts)
     if all(is_silent(part.samples) for part in parts):
         raise AudioDecodeError(
             f"{path}: is silent in all stretches that were heard (peaks below -80 dBFS)",
@@ -225,7 +245,45 @@ def _load_stretch(path: str | Path, start: float, length: float) -> Audio | None
 
 def _load_whole(path: str | Path) -> Excerpts:
     whole = load_audio(path)
-    return Excerpts((whole,), whole.duration, whole.warnings)
+    return Excerpts(tuple(mend_levels([whole])), whole.duration, whole.warnings)
+
+
+def mend_levels(stretches: Sequence[Audio]) -> list[Audio]:
+    """Take constant offsets away, and bring a song that is too quiet or loud to a usual level.
+
+    Parameters
+    ----------
+    stretches : sequence of Audio
+        What is heard of one song; all get the same gain.
+
+    Returns
+    -------
+    list of Audio
+        The same samples, unless their mean is above 5 % of their peak, or the loudest of all is
+        below 0.25 (-12 dBFS) or above 2.
+    """
+    centred = [_centred(stretch) for stretch in stretches]
+    peak = max((_peak(stretch.samples) for stretch in centred), default=0.0)
+    if not peak or _QUIETEST_PEAK <= peak <= _LOUDEST_PEAK:
+        return centred
+    # divided first: squares of very large samples would be infinite
+    units = [stretch.samples / np.float32(peak) for stretch in centred]
+    energy = sum(float(np.dot(unit, unit)) for unit in units) / sum(map(len, units))
+    gain = np.float32(min(_USUAL_RMS / math.sqrt(energy), 1.0))
+    return [replace(s, samples=unit * gain) for s, unit in zip(centred, units, strict=True)]
+
+
+def _centred(stretch: Audio) -> Audio:
+    samples = stretch.samples
+    # summed in double precision: of an hour's samples, or very large ones, single would lose it
+    mean = float(samples.mean(dtype=np.float64)) if len(samples) else 0.0
+    if abs(mean) <= _LARGEST_OFFSET * _peak(samples):
+        return stretch
+    return replace(stretch, samples=samples - np.float32(mean))
+
+
+def _peak(samples: NDArray[np.float32]) -> float:
+    return max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
 
 
 def _heard(parts: list[Audio]) -> float:

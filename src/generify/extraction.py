@@ -14,7 +14,7 @@ from generify.cache import CacheEntry, FeatureCache, make_key
 from generify.content import content_hash
 from generify.datasets import Dataset, Track
 from generify.errors import AudioDecodeError, DatasetError, Failure, ParameterError
-from generify.excerpts import DEFAULT_PLAN, ExcerptPlan, load_excerpts
+from generify.excerpts import DEFAULT_PLAN, HEARING_VERSION, ExcerptPlan, load_excerpts
 from generify.features import Extractor, get_extractor
 from generify.table import FeatureTable
 
@@ -36,8 +36,9 @@ def _extract_track(
         content = cache.identity(track.path, content_hash)
     except OSError as err:
         raise AudioDecodeError(f"cannot read {track.path}: {err.strerror or err}") from err
-    key = make_key("features", content, plan, extractor.spec.name, extractor.spec.version,
-                   extractor.spec.parameters)  # fmt: skip
+    spec = extractor.spec
+    heard = content, HEARING_VERSION, plan
+    key = make_key("features", *heard, spec.name, spec.version, spec.parameters)
     known = cache.get(key)
     if known is not None and known.array.shape == (len(extractor.columns),):
         return known

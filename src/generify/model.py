@@ -4,7 +4,8 @@ A model file is an ONNX graph with one input ``features`` of shape ``(n_tracks, 
 one output ``probabilities`` of shape ``(n_tracks, n_genres)``, in the order of the card's genres.
 The card travels as JSON in the file's metadata. Loading a model runs no code.
 
-In it: :class:`ModelCard`, :class:`GenreModel`, :func:`load_model`, :func:`list_models`.
+In it: :class:`ModelCard`, :class:`GenreModel`, :func:`load_model`, :func:`list_models`,
+:func:`export_model`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ __all__ = [
     "CARD_KEY",
     "GenreModel",
     "ModelCard",
+    "export_model",
     "list_models",
     "load_model",
     "track_fingerprint",
@@ -441,3 +443,32 @@ def load_model(model: str | Path = defaults.MODEL) -> GenreModel:
     ('blues', 'classical', 'country')
     """
     return GenreModel.from_bytes(_read_model(model), source=str(model))
+
+
+def export_model(model: str | Path, path: str | Path) -> Path:
+    """Copy a model into a file of its own, having made sure that it can be used.
+
+    Parameters
+    ----------
+    model : str or Path
+        A bundled model's name or a model file, as for :func:`load_model`.
+    path : str or Path
+        File to write, which is replaced if it exists; or a folder that exists, in which the copy is
+        called as the model is, with ``.onnx``.
+
+    Returns
+    -------
+    Path
+        The file, byte for byte the model.
+
+    Raises
+    ------
+    ModelError
+        When there is no such model, it cannot be used, or the file cannot be written.
+    """
+    loaded, target = load_model(model), Path(path)
+    if target.is_dir():
+        # not by the card's name, which whoever made the model chose and which may hold a path
+        target /= f"{Path(model).stem}{_SUFFIX}"
+    loaded.save(target)
+    return target

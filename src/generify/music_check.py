@@ -1,9 +1,9 @@
-"""Noise and pure tones, told by their spectrum before any model is asked.
+"""Noise, pure tones and speech, told by their sound before any model is asked.
 
-A tagger has never heard a test tone and calls it something. Two measures of the spectrum know
-better; speech, animals and everything else that is nearer to music is left to novelty.
+A tagger has never heard a test tone or a newsreader and calls them something. Two measures of the
+spectrum and one of loudness know better; what is nearer to music is left to novelty.
 
-In it: :func:`flatness_and_tonality`, :func:`describe_non_music`.
+In it: :func:`flatness_and_tonality`, :func:`low_energy_share`, :func:`describe_non_music`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from generify.spectrum import power_spectrogram
 
-__all__ = ["CHECK_SAMPLE_RATE", "describe_non_music", "flatness_and_tonality"]
+__all__ = [
+    "CHECK_SAMPLE_RATE",
+    "describe_non_music",
+    "flatness_and_tonality",
+    "low_energy_share",
+]
 
 CHECK_SAMPLE_RATE = 22050
 
@@ -26,6 +31,9 @@ _PARTIAL = 3  # bins to either side of the strongest that the window's main lobe
 _QUIET = 1e-6  # frames 60 dB below the loudest say nothing
 _MOST_FLAT = 0.35  # 401 real clips reach 0.15; white noise has 0.56, clicks 1
 _MOST_TONAL = 0.9  # 401 real clips reach 0.79; a pure tone has 1
+_LOW = 0.3
+# 401 real clips reach 0.16, two of 999 published spectra 0.23; of recorded prompts 94 % exceed it
+_MOST_LOW = 0.22
 
 
 def flatness_and_tonality(samples: NDArray[np.float32]) -> tuple[float, float]:
@@ -64,6 +72,35 @@ def flatness_and_tonality(samples: NDArray[np.float32]) -> tuple[float, float]:
     return float(np.median(flatness)), float(np.median(tonality))
 
 
+def low_energy_share(samples: NDArray[np.float32]) -> float:
+    """Measure how much of a sound lies between its sounds.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (n_samples,)
+        Mono samples at :data:`CHECK_SAMPLE_RATE`, not silent.
+
+    Returns
+    -------
+    float
+        Share of frames of 93 ms with an amplitude below 0.3 of the mean of the second around them,
+        0 to 1. Speech pauses between syllables and animals between calls, where music goes on.
+
+    References
+    ----------
+    .. [1] E. Scheirer and M. Slaney, "Construction and evaluation of a robust multifeature
+       speech/music discriminator", ICASSP, 1997.
+    """
+    power = power_spectrogram(samples, n_fft=_N_FFT, hop_length=_N_FFT)
+    amplitude = np.sqrt(power.sum(axis=0, dtype=np.float64))
+    reach = round(CHECK_SAMPLE_RATE / _N_FFT) // 2
+    number = np.arange(len(amplitude))
+    first, last = (number - reach).clip(0), (number + reach + 1).clip(0, len(amplitude))
+    total = np.concatenate([[0.0], np.cumsum(amplitude)])
+    around = (total[last] - total[first]) / (last - first)
+    return float(np.mean(amplitude < _LOW * around))
+
+
 def describe_non_music(stretches: Sequence[NDArray[np.float32]]) -> str:
     """Say what a sound is that cannot be music.
 
@@ -75,9 +112,13 @@ def describe_non_music(stretches: Sequence[NDArray[np.float32]]) -> str:
     Returns
     -------
     str
-        ``"noise"`` or ``"a pure tone"``; empty for all that may be music.
+        ``"noise"``, ``"a pure tone"`` or ``"speech or single sounds"``; empty for all that may be
+        music.
     """
-    flatness, tonality = flatness_and_tonality(np.concatenate(stretches))
+    samples = np.concatenate(stretches)
+    flatness, tonality = flatness_and_tonality(samples)
     if flatness > _MOST_FLAT:
         return "noise"
-    return "a pure tone" if tonality > _MOST_TONAL else ""
+    if tonality > _MOST_TONAL:
+        return "a pure tone"
+    return "speech or single sounds" if low_energy_share(samples) > _MOST_LOW else ""

@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 from generify import defaults
 from generify.audio import Audio, is_silent, load_audio
 from generify.errors import ParameterError
-from generify.excerpts import DEFAULT_PLAN, ExcerptPlan, Excerpts, load_excerpts
+from generify.excerpts import (
+    DEFAULT_PLAN,
+    ExcerptPlan,
+    Excerpts,
+    load_excerpts,
+    mend_levels,
+)
 from generify.features.tagger import TAG_NAMES
 from generify.features.tags import Tags
 from generify.model import GenreModel, load_model
@@ -38,6 +44,9 @@ _SLOT = 3.0
 _N_STYLES = 5
 _MARGIN = 6.0  # heard before and after a slot: 15 s in all
 _BLOCK = 20 * _SLOT  # seconds decoded at once for a timeline
+# Of GTZAN's validation clips 82 % are named right at 22.05 and at 16 kHz, 69 % at 11.025 kHz and
+# 66 % at 8 kHz.
+_NARROW_RATE = 16000  # Hz; a song with a lower sample rate lacks what models listen to
 
 
 @dataclass(frozen=True)
@@ -251,8 +260,15 @@ def _judge(path: str, model: GenreModel, excerpts: Excerpts, min_confidence: flo
         styles=_styles(excerpts),
         duration=excerpts.duration,
         analysed=excerpts.analysed,
-        warnings=excerpts.warnings + ((doubt,) if doubt else ()),
+        warnings=excerpts.warnings + _narrow_warning(excerpts) + ((doubt,) if doubt else ()),
     )
+
+
+def _narrow_warning(excerpts: Excerpts) -> tuple[str, ...]:
+    rate = min(stretch.sample_rate for stretch in excerpts.stretches)
+    if rate >= _NARROW_RATE:
+        return ()
+    return (f"has a sample rate of {rate} Hz, so nothing above {rate / 2000:g} kHz is heard",)
 
 
 def _doubt(model: GenreModel, excerpts: Excerpts, novelty: float) -> str:
@@ -289,7 +305,7 @@ def predict_timeline(
     Yields
     ------
     TimelineSegment
-        Slots of 3 s in order, each judged from the 12 s around it; the last may be shorter, silent
+        Slots of 3 s in order, each judged from the 15 s around it; the last may be shorter, silent
         ones are left out.
 
     Raises
@@ -314,7 +330,8 @@ def _judge_slots(
     heard = {start: span for start, span in spans.items() if _is_heard(block, span)}
     if not heard:
         return
-    X = model.extractor.extract_spans(block.samples, block.sample_rate, list(heard.values()))
+    (mended,) = mend_levels([block])
+    X = model.extractor.extract_spans(mended.samples, block.sample_rate, list(heard.values()))
     for start, row in zip(heard, model.predict_proba(X), strict=True):
         genres = _in_model_order(model, row)
         best = max(genres, key=lambda g: g.probability)

@@ -10,8 +10,8 @@ In it: :func:`load_features`, :func:`train`, :func:`evaluate`, :func:`compare`,
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from generify import defaults
 from generify.audio import load_audio
 from generify.cache import FeatureCache
-from generify.datasets import load_dataset
-from generify.errors import GenerifyError, ParameterError
+from generify.content import content_hash
+from generify.datasets import Dataset, Track, load_dataset
+from generify.errors import AudioDecodeError, GenerifyError, ParameterError
 from generify.evaluation import EvaluationReport
 from generify.extraction import Progress, extract_features
 from generify.mel_grid import GRID_SAMPLE_RATE
@@ -68,12 +69,16 @@ class Extraction:
         Tracks worked on at the same time; 0 stands for one per core.
     progress : callable or None
         Called with the number of tracks done and of all tracks.
+    corrected : mapping of str to Track or None
+        Content hash → what a person says of this recording. It takes the place of what the
+        dataset says, and is added where the dataset lacks it.
     """
 
     genres: Sequence[str] | None = None
     use_cache: bool = True
     jobs: int = 0
     progress: Progress | None = None
+    corrected: Mapping[str, Track] | None = None
 
 
 def load_features(
@@ -100,12 +105,17 @@ def load_features(
     DatasetError
         When the dataset cannot be used, or a table holds other features.
     ParameterError
-        When there is no such extractor.
+        When there is no such extractor, or a table is to be corrected.
     CacheError
         When the cache cannot be written.
     """
     how = extraction or Extraction()
     if Path(dataset).suffix.lower() == TABLE_SUFFIX:
+        if how.corrected:
+            raise ParameterError(
+                f"{dataset} holds no audio, so songs cannot be corrected in it or added to it",
+                hint="give the folder or the manifest that it was made from",
+            )
         table = load_table(dataset, genres=how.genres)
         if table.extractor.name != features:
             raise ParameterError(
@@ -113,13 +123,64 @@ def load_features(
                 hint=f"give --features {table.extractor.name}",
             )
         return table
+    cache = FeatureCache() if how.use_cache else None
     return extract_features(
-        load_dataset(dataset, genres=how.genres),
+        _corrected(load_dataset(dataset, genres=how.genres), how.corrected or {}, cache),
         features,
-        cache=FeatureCache() if how.use_cache else None,
+        cache=cache,
         jobs=how.jobs or os.cpu_count() or 1,
         progress=how.progress,
     )
+
+
+def _corrected(
+    dataset: Dataset, corrected: Mapping[str, Track], cache: FeatureCache | None
+) -> Dataset:
+    """Give corrected songs their true genre, and add those that the dataset lacks.
+
+    A genre that the dataset does not have would have too few tracks to be learnt.
+    """
+    if not corrected:
+        return dataset
+    contents = [_content(track, cache) for track in dataset.tracks]
+    changed = [
+        replace(track, genre=corrected[content].genre) if content in corrected else track
+        for track, content in zip(dataset.tracks, contents, strict=True)
+    ]
+    known = set(contents)
+    more = {content: track for content, track in corrected.items() if content not in known}
+    added = tuple(_added(changed, more))
+    strange = {track.genre for track in (*changed, *added)} - set(dataset.genres)
+    tracks = tuple(track for track in (*changed, *added) if track.genre in dataset.genres)
+    n_changed = sum(a.genre != b.genre for a, b in zip(changed, dataset.tracks, strict=True))
+    n_added = sum(track.genre in dataset.genres for track in added)
+    remark = (
+        f"corrections: tracks of {dataset.name} whose genre was changed: {n_changed}; "
+        f"added: {n_added}"
+    )
+    if strange:
+        n_left_out = len(changed) + len(added) - len(tracks)
+        names = ", ".join(sorted(strange))
+        remark += f"; left out, as it has no such genre: {n_left_out} ({names})"
+    return replace(dataset, tracks=tracks, warnings=(*dataset.warnings, remark))
+
+
+def _added(tracks: Sequence[Track], more: Mapping[str, Track]) -> Iterator[Track]:
+    """Give further tracks, each with a name that no other has."""
+    taken = {track.track for track in tracks}
+    for content, track in more.items():
+        name = track.track if track.track not in taken else f"{track.track} {content[:8]}"
+        taken.add(name)
+        yield replace(track, track=name)
+
+
+def _content(track: Track, cache: FeatureCache | None) -> str:
+    """Hash a track; empty for one that cannot be read, which its extraction will tell."""
+    path = str(track.path)
+    try:
+        return content_hash(path) if cache is None else cache.identity(path, content_hash)
+    except (AudioDecodeError, OSError):
+        return ""
 
 
 def train(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from generify.cli.terminal import (
     describe,
     format_percent,
     format_time,
+    progress_bar,
     say,
     stdout_width,
 )
@@ -20,7 +21,7 @@ from generify.errors import Failure
 if TYPE_CHECKING:
     from generify.prediction import Prediction
 
-__all__ = ["AnswerTable", "cells_of", "print_line", "record_of", "say_remarks"]
+__all__ = ["AnswerTable", "cells_of", "print_line", "record_of", "say_remarks", "show_all"]
 
 _NOISE = 0.01  # genres less probable than this are not worth a word
 _SURE_WIDTH = 6  # "> 99 %"
@@ -120,3 +121,19 @@ def cells_of(record: Mapping[str, Any], top: int) -> Mapping[str, Any]:
     for i, genre in enumerate(record.get("genres", [])[:top], start=1):
         cells |= {f"genre_{i}": genre["genre"], f"probability_{i}": genre["probability"]}
     return cells | {"error": record.get("error", {}).get("message", "")}
+
+
+def show_all(
+    answers: Iterable[Prediction | Failure],
+    show: Callable[[Prediction | Failure], None],
+    n_all: int,
+) -> list[Prediction | Failure]:
+    """Show each answer as soon as it is there, and give them all."""
+    results: list[Prediction | Failure] = []
+    with progress_bar("listening") as progress:
+        progress(0, n_all)
+        for result in answers:
+            results.append(result)
+            show(result)
+            progress(len(results), n_all)
+    return results

@@ -15,11 +15,17 @@ from generify.cli import (
     cache,
     compare,
     convert,
+    correct,
+    datasets,
     evaluate,
     extract,
+    history,
     models,
+    playlist,
     predict,
+    scan,
     spectrogram,
+    tag,
     train,
 )
 from generify.cli.terminal import print_error, say
@@ -28,7 +34,9 @@ from generify.errors import GenerifyError, MissingExtraError, ParameterError
 __all__ = ["app", "run"]
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
-_GOES_ON = frozenset({"train", "evaluate", "compare", "extract", "convert"})
+_GOES_ON = frozenset(
+    ("train", "evaluate", "compare", "extract", "convert", "fetch", "verify", "duplicates", "scan")
+)
 
 app = typer.Typer(
     help="Tells the genre of a song, and how sure it is. Nothing ever leaves your machine.",
@@ -60,7 +68,12 @@ def _options(
     """Hold the options that belong to no sub-command."""
 
 
-for module in (predict, train, evaluate, compare, extract, convert, spectrogram, models, cache):
+_COMMANDS = (
+    *(predict, scan, tag, playlist, history, correct),
+    *(train, evaluate, compare, datasets, extract, convert),
+    *(spectrogram, models, cache),
+)
+for module in _COMMANDS:
     module.register(app)
 
 

@@ -51,10 +51,10 @@ def duplicates(
     jobs: JobsOption = 0,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Find songs that are there more than once: equal, re-encoded, or cut elsewhere.
+    """Find songs that are there more than once.
 
-    Another format, bit rate, sample rate or volume does not hide a song; another speed or key does.
-    An offset is where in the first song the second one begins, in seconds.
+    Another format, bit rate, sample rate, volume or cut does not hide a song; another speed or key
+    does. An offset is where in the first song the second one begins, in seconds.
     """
     from generify.cache import FeatureCache
     from generify.verification import find_duplicates

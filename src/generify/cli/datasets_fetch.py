@@ -54,7 +54,10 @@ def fetch(
         bool, typer.Option("--keep/--no-keep", help="Keep downloaded archives beside the folder.")
     ] = False,
 ) -> None:
-    """Download, check and unpack a dataset; run again after a cut, it goes on where it was."""
+    """Download, check and unpack a dataset.
+
+    Run again after a cut, it goes on where it was.
+    """
     from generify.datasets import dataset_facts
     from generify.datasets.fetch import fetch_dataset
 

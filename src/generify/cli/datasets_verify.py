@@ -45,7 +45,7 @@ def verify(
     jobs: JobsOption = 0,
     no_cache: NoCacheOption = False,
 ) -> None:
-    """Hear every song of a dataset, and name all that is wrong with it.
+    """Hear every song, and name all that is wrong with it.
 
     Missing, extra, misnamed, corrupt, short, silent, clipped and duplicated songs. Exit code 1
     when something was found that is not a published fault.

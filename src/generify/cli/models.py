@@ -1,15 +1,18 @@
-"""``generify models``: which models there are, and what is known of each."""
+"""``generify models``: which models there are, what is known of each, and copies of them."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from generify.cli.checks import check_output, check_suffix
 from generify.cli.formats import Format, emit
 from generify.cli.options import FormatOption
-from generify.cli.terminal import RowPrinter, format_percent, print_table
+from generify.cli.terminal import RowPrinter, format_bytes, format_percent, print_table, say
 
 if TYPE_CHECKING:
     from generify.model import ModelCard
@@ -17,11 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _group = typer.Typer(
-    help="Show the bundled models and what is known of a model.",
+    help="Show models and what is known of them; copy them.",
     epilog="Try: generify models info western",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+_Model = typer.Argument(
+    metavar="MODEL", help="Model file, or name of a bundled model.", show_default=False
+)
+_Output = typer.Option(
+    *("--output", "-o"), metavar="PATH", help="File (.onnx) or folder to copy to.",
+    show_default=False,
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -34,18 +44,7 @@ def list_(how: FormatOption = Format.TABLE) -> None:
     """List the bundled models."""
     from generify.model import list_models, load_model
 
-    cards = [load_model(name).card for name in list_models()]
-    records = [
-        {
-            "name": card.name,
-            "genres": ", ".join(card.genres),
-            "features": card.extractor.name,
-            "classifier": card.classifier,
-            "accuracy": card.metrics.get("accuracy"),
-            "split": card.metrics.get("split", ""),
-        }
-        for card in cards
-    ]
+    records = [_record(load_model(name).card) for name in list_models()]
     if how is not Format.TABLE:
         emit(records, how, dict)
         return
@@ -59,26 +58,41 @@ def list_(how: FormatOption = Format.TABLE) -> None:
 
 
 @_group.command(epilog="Try: generify models info western --format json")
-def info(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", help="Model file, or name of a bundled model.", show_default=False
-        ),
-    ],
-    how: FormatOption = Format.TABLE,
-) -> None:
+def info(model: Annotated[str, _Model], how: FormatOption = Format.TABLE) -> None:
     """Show a model's card."""
     from generify.model import load_model
 
     card = load_model(model).card
     if how is not Format.TABLE:
-        record = json.loads(card.to_json())
-        emit([record], how, dict)
+        emit([json.loads(card.to_json())], how, dict)
         return
     rows = RowPrinter([max(len(name) for name, _ in _lines(card))])
     for line in _lines(card):
         rows.row(line)
+
+
+@_group.command(epilog="Try: generify models export western -o western.onnx")
+def export(model: Annotated[str, _Model], output: Annotated[Path, _Output]) -> None:
+    """Check a model, and copy it to a file or folder."""
+    from generify.model import export_model
+
+    if not output.is_dir():
+        check_output(output)
+        check_suffix(output, ".onnx")
+    target = export_model(model, output)
+    say(f"wrote {target}: {format_bytes(target.stat().st_size)}")
+    say(f"try it: generify predict --model {shlex.quote(str(target))} SONG")
+
+
+def _record(card: ModelCard) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "genres": ", ".join(card.genres),
+        "features": card.extractor.name,
+        "classifier": card.classifier,
+        "accuracy": card.metrics.get("accuracy"),
+        "split": card.metrics.get("split", ""),
+    }
 
 
 def _lines(card: ModelCard) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from generify import defaults
-from generify.cli.answers import AnswerTable, cells_of, print_line, record_of, say_remarks
+from generify.cli.answers import (
+    AnswerTable,
+    cells_of,
+    print_line,
+    record_of,
+    say_remarks,
+    show_all,
+)
 from generify.cli.checks import check_extra, check_folder, check_output
 from generify.cli.formats import Format, emit, file_format
+from generify.cli.history_options import DatabaseOption
+from generify.cli.keeping import Keeper, KeepOption
 from generify.cli.options import FormatOption, ModelOption
-from generify.cli.terminal import progress_bar, say
+from generify.cli.terminal import say
 from generify.errors import Failure
 
 if TYPE_CHECKING:
@@ -50,6 +58,8 @@ def predict(
         float,
         typer.Option(min=0, max=1, metavar="SHARE", help="Weaker answers are given as unknown."),
     ] = 0.0,
+    keep: KeepOption = False,
+    database: DatabaseOption = None,
     how: FormatOption = Format.TABLE,
     output: Annotated[
         Path | None,
@@ -66,6 +76,7 @@ def predict(
     _check_outputs(output, plot)
     found = find_songs(songs)
     genre_model = load_model(model)
+    keeper = Keeper.open(keep, database, "predict", genre_model.card)
     table = AnswerTable(found.files, genre_model.genres, top=top, timeline=timeline)
     show = table.show if how is Format.TABLE else say_remarks
     if how is Format.NDJSON and output is None:
@@ -74,28 +85,14 @@ def predict(
     answers = predict_songs(
         found.files, genre_model, timeline=judged, min_confidence=min_confidence
     )
-    results = _shown(chain(found.failures, answers), show, len(found.failures) + len(found.files))
+    results = show_all(
+        chain(found.failures, keeper.keep(answers)), show, len(found.failures) + len(found.files)
+    )
     if output is not None or how in {Format.JSON, Format.CSV}:
         emit([record_of(r) for r in results], how, lambda record: cells_of(record, top), output)
     if output is not None:
         say(f"wrote {output}")
-    _finish(results, plot)
-
-
-def _shown(
-    answers: Iterable[Prediction | Failure],
-    show: Callable[[Prediction | Failure], None],
-    n_all: int,
-) -> list[Prediction | Failure]:
-    """Show each answer as soon as it is there, and give them all."""
-    results: list[Prediction | Failure] = []
-    with progress_bar("listening") as progress:
-        progress(0, n_all)
-        for result in answers:
-            results.append(result)
-            show(result)
-            progress(len(results), n_all)
-    return results
+    _finish(results, plot, keeper.finish())
 
 
 def _check_outputs(output: Path | None, plot: Path | None) -> None:
@@ -105,7 +102,7 @@ def _check_outputs(output: Path | None, plot: Path | None) -> None:
         check_extra("train", "matplotlib")
 
 
-def _finish(results: list[Prediction | Failure], plot: Path | None) -> None:
+def _finish(results: list[Prediction | Failure], plot: Path | None, not_kept: bool) -> None:
     """Draw the pictures, and end with what the failures amount to."""
     failures = [r for r in results if isinstance(r, Failure)]
     if plot is not None:
@@ -114,4 +111,5 @@ def _finish(results: list[Prediction | Failure], plot: Path | None) -> None:
         draw_timelines([r for r in results if not isinstance(r, Failure)], plot)
     if failures:
         say(f"{len(failures)} of {len(results)} songs failed")
+    if failures or not_kept:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from generify.cli.checks import check_extra, check_folder
 from generify.cli.terminal import format_percent, print_table, print_text, progress_bar, say
 
 if TYPE_CHECKING:
+    from generify.datasets import Track
     from generify.evaluation import EvaluationReport
     from generify.table import FeatureTable
 
@@ -56,12 +57,19 @@ def read_features(
     *,
     jobs: int,
     no_cache: bool,
+    corrected: Mapping[str, Track] | None = None,
 ) -> FeatureTable:
     """Get a dataset's features with a progress bar."""
     from generify.workflow import Extraction, load_features
 
     with progress_bar("listening") as progress:
-        how = Extraction(genres=genres, use_cache=not no_cache, jobs=jobs, progress=progress)
+        how = Extraction(
+            genres=genres,
+            use_cache=not no_cache,
+            jobs=jobs,
+            progress=progress,
+            corrected=corrected,
+        )
         return load_features(dataset, features, how)
 
 

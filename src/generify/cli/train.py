@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from generify import defaults
 from generify.cli.checks import check_extra, check_output
+from generify.cli.history_options import DatabaseOption
 from generify.cli.options import (
     ClassifierOption,
     DatasetArgument,
@@ -23,6 +24,9 @@ from generify.cli.options import (
 )
 from generify.cli.results import open_report, print_report, read_features
 from generify.cli.terminal import print_failures, print_warnings, progress_bar, say
+
+if TYPE_CHECKING:
+    from generify.datasets import Track
 
 __all__ = ["register", "train"]
 
@@ -52,6 +56,11 @@ def train(
         typer.Option("--hold-out", help="Keep tracks marked test from the model altogether."),
     ] = False,
     genres: GenresOption = None,
+    with_corrections: Annotated[
+        bool,
+        typer.Option("--with-corrections", help="Learn from `generify correct` too."),
+    ] = False,
+    database: DatabaseOption = None,
     report: ReportOption = None,
     jobs: JobsOption = 0,
     no_cache: NoCacheOption = False,
@@ -65,7 +74,14 @@ def train(
     check_extra("train", "sklearn", "skl2onnx")
     check_output(output)
     folder = open_report(report)
-    table = read_features(dataset, features, split_genres(genres), jobs=jobs, no_cache=no_cache)
+    table = read_features(
+        dataset,
+        features,
+        split_genres(genres),
+        jobs=jobs,
+        no_cache=no_cache,
+        corrected=_read_corrections(database) if with_corrections else None,
+    )
     with progress_bar("training") as progress:
         training = train_model(
             table, classifier, name=output.stem, split=split, hold_out=hold_out, step=progress
@@ -81,3 +97,10 @@ def train(
     say(f"try it: generify predict --model {shlex.quote(str(output))} SONG")
     if table.failures:
         raise typer.Exit(1)
+
+
+def _read_corrections(database: str | None) -> dict[str, Track]:
+    from generify.history import corrected_tracks, open_history
+
+    with open_history(database, create=False) as history:
+        return corrected_tracks(history.corrections())
