@@ -102,6 +102,13 @@ def test_silent_in_all_stretches(tmp_path: Path) -> None:
         load_excerpts(path)
 
 
+def test_dither_of_a_long_song_is_silence(tmp_path: Path) -> None:
+    dither = np.random.default_rng(0).choice([-1, 1], 90 * RATE) * 1.1 / 2**15
+    soundfile.write(tmp_path / "dither.wav", dither, RATE, subtype="PCM_16")
+    with pytest.raises(AudioDecodeError, match="is silent"):
+        load_excerpts(tmp_path / "dither.wav")
+
+
 def test_silent_clip(tmp_path: Path) -> None:
     with pytest.raises(AudioDecodeError, match="is silent"):
         load_excerpts(song(tmp_path / "silence.wav", 5.0, silent=(0.0, 5.0)))

@@ -223,12 +223,12 @@ def load_excerpts(path: str | Path, plan: ExcerptPlan = DEFAULT_PLAN) -> Excerpt
         parts = max(parts, [beginning] if beginning else [], key=_heard)
     if not parts:
         return _load_whole(path)
-    parts = mend_levels(parts)
-    if all(is_silent(part.samples) for part in parts):
+    if all(is_silent(part.samples) for part in parts):  # before what is left of it is raised
         raise AudioDecodeError(
             f"{path}: is silent in all stretches that were heard (peaks below -80 dBFS)",
             hint="check the recording",
         )
+    parts = mend_levels(parts)
     warnings = list(dict.fromkeys(w for part in parts for w in part.warnings))
     if missing:
         warnings.append(_missing_warning(parts, missing, len(wanted)))
