@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generify.agreement import Disagreement, compare_with_tags, genres_meant
+from generify.agreement import Disagreement, _names_in, compare_with_tags, genres_meant
 from generify.errors import Failure, MissingExtraError
 from generify.prediction import GenreProbability, Prediction
 from generify.tag_formats import TagError
@@ -45,6 +45,12 @@ WESTERN = (
         ("Rocket", []),
         ("Popular", []),
         ("R&B", []),
+        ("Rhythm and Blues", []),
+        ("Rhythm & Blues", []),
+        ("Contemporary Rhythm'n'Blues", []),
+        ("Rhythm and Blues/Blues", ["blues"]),
+        ("Electric Rhythm, Blues Guitar and Rock", ["rock"]),
+        ("Rhythmic Blues", ["blues"]),
         ("", []),
         ("?!", []),
     ],
@@ -57,6 +63,14 @@ def test_a_model_s_own_spelling() -> None:
     assert genres_meant("drum and bass", ["Drum & Bass", "Hip-Hop"]) == ()
     assert genres_meant("drum & bass", ["Drum & Bass", "Hip-Hop"]) == ("Drum & Bass",)
     assert genres_meant("rap", ["Drum & Bass", "Hip-Hop"]) == ("Hip-Hop",)
+    for tag in ("R&B", "RnB", "Rhythm and Blues"):
+        assert genres_meant(tag, ["Blues", "R&B"]) == ("R&B",)
+        assert genres_meant(tag, ["RnB", "Blues"]) == ("RnB",)
+
+
+def test_a_whole_sentence_takes_no_longer_than_its_words() -> None:
+    assert len(_names_in(" ".join(f"word{n}" for n in range(1000)))) < 4 * 1000
+    assert genres_meant("word " * 1000 + "hip hop rock and roll", WESTERN) == ("hiphop", "rock")
 
 
 def said(path: str, genre: str | None, confidence: float = 0.5) -> Prediction:

@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "audio spectrum",
         "decoders",
         "containers atomic native_stderr",
-        "errors defaults",
+        "errors defaults cores",
     )
 )
 HEAVY = ("sklearn", "scipy", "pandas", "matplotlib", "librosa", "skl2onnx", "pyarrow", "fastapi")

@@ -14,10 +14,10 @@ import soundfile
 
 from conftest import RATE, Command
 from generify.cli.scan_progress import Heard, format_clock
-from generify.errors import Failure
+from generify.errors import Failure, HistoryError
 from generify.model import GenreModel
 from generify.prediction import Prediction
-from generify.results import SongResult, read_results
+from generify.results import SongResult, read_results, read_song_results
 from generify.scan import Scan
 
 
@@ -133,6 +133,73 @@ def test_answers_kept_in_the_history(
     assert "nothing was heard, so nothing is kept" in command(*arguments).err
     with open_history() as history:
         assert history.count() == 4
+
+
+def test_a_scan_is_kept_in_a_database_that_is_named_and_no_song_is_read_for_it(
+    library: Path, model_file: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    from generify.history import open_history, writing
+
+    monkeypatch.setattr(writing, "content_hash", None)
+    other = library.parent / "other.db"
+    output = library.parent / "out.csv"
+    done = command("scan", library, "-m", model_file, "-o", output, "--database", other)
+    assert f"kept 4 answers in {other}" in done.err
+    with open_history(str(other)) as history:
+        kept = {entry.path: (entry.genre, entry.recording) for entry in history.search()}
+    results = [result for result in read_song_results(output) if not result.failed]
+    assert kept == {r.path: (r.answer.genre, r.recording) for r in results}  # type: ignore[union-attr]
+    assert None not in {recording for _, recording in kept.values()}
+
+
+def test_a_history_that_fails_costs_no_output(
+    library: Path, model_file: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    from generify.history import open_history, writing
+
+    def fail(*_: object) -> int:
+        raise HistoryError("the disk is full", hint="make room")
+
+    output, database = library.parent / "out.csv", str(library.parent / "history.db")
+    songs = [library / "tones0.wav", library / "clicks0.wav"]
+    arguments = ("scan", *songs, "-m", model_file, "-o", output, "--database", database)
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "keep", fail)
+        done = command(*arguments)
+    assert done.code == 1
+    assert done.err == (
+        f"wrote {output}\nerror: the disk is full\nhint: make room\n"
+        "not all answers are kept; the same command again keeps them, and hears nothing twice\n"
+    )
+    assert "2 songs, 0.0 hours of audio, 0 unknown, 0 failed" in done.out
+    written = output.read_bytes()
+
+    again = command(*arguments)
+    assert again.code == 0
+    assert again.err == (
+        f"2 of 2 songs are answered already\nwrote {output}\nkept 2 answers in {database}\n"
+    )
+    assert output.read_bytes() == written
+    assert not output.with_name("out.csv.part").exists()
+    with open_history(database) as history:
+        assert (history.count(), history.statistics().n_runs) == (2, 1)
+
+
+def test_a_complete_output_of_another_model_is_refused(
+    library: Path, model_file: Path, command: Command
+) -> None:
+    output = library.parent / "out.csv"
+    arguments = ("scan", library / "tones0.wav", "-o", output)
+    assert command(*arguments, "-m", model_file).code == 0
+    done = command(*arguments, "-m", "western")
+    assert (done.code, done.out) == (2, "")
+    assert re.fullmatch(
+        r"error: .*out\.csv was made with the model toy 1, not with western \S+\n"
+        r"hint: --again listens to everything anew; or choose another output\n",
+        done.err,
+    )
 
 
 def test_a_history_that_is_not_there_stops_before_work(

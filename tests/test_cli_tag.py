@@ -159,6 +159,35 @@ def test_from_results(
     assert "1 song tagged, 2 left alone (2 had a genre)" in done.err
 
 
+def test_from_results_of_another_recording(
+    songs: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    """Songs were renamed after the scan: none gets the genre of another."""
+    results = tmp_path / "results.csv"
+    assert command("scan", songs, "-o", results, "--model", model_file).code == 1  # d.mp3
+    (songs / "a.wav").rename(songs / "x.wav")
+    (songs / "b.wav").rename(songs / "a.wav")
+    (songs / "x.wav").rename(songs / "b.wav")
+    before = state_of(songs)
+    done = command("tag", "--from", results, "--min-confidence", "0")
+    assert done.code == 1
+    assert done.err.count("is another recording than the one scanned") == 2
+    assert "scan again with --changed" in done.err
+    assert state_of(songs) == before
+
+
+def test_journal_that_is_another_file(
+    songs: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("one line\nand half another")
+    done = command("tag", songs, "--model", model_file, "--journal", notes)
+    assert (done.code, done.out) == (1, "")
+    assert f"error: {notes} is there and is not a journal of generify tag" in done.err
+    assert "hint: choose a new file with --journal FILE" in done.err
+    assert notes.read_text() == "one line\nand half another"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

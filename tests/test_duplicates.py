@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import tempfile
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -147,6 +149,27 @@ class TestFingerprint:
         words = fingerprint(np.ones((33, n_frames), np.float32))
         assert words.tolist() == [0] * n_frames
 
+    @pytest.mark.parametrize("n_at_once", [1, 7, 100, 257, 258, 259])
+    def test_by_blocks_as_at_once(self, song, monkeypatch, n_at_once):
+        quiet = song * np.linspace(1, 1e-3, len(song))
+        mel = mel_spectrogram(
+            quiet.astype(np.float32), GRID_SAMPLE_RATE, frames=grid_frames(len(song))
+        )
+        bands = band_powers(mel)
+        assert bands.shape[1] == 258
+        monkeypatch.setattr(duplicates, "_FRAMES_AT_ONCE", 10**9)
+        at_once = fingerprint(bands)
+        monkeypatch.setattr(duplicates, "_FRAMES_AT_ONCE", n_at_once)
+        assert fingerprint(bands).tolist() == at_once.tolist()
+
+    def test_a_long_recording_takes_no_more_memory(self):
+        bands = np.random.default_rng(0).random((33, 200_000), np.float32)
+        tracemalloc.start()
+        words = fingerprint(bands)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak - words.nbytes < 10e6
+
     def test_bits_say_whether_the_step_between_two_bands_rises(self):
         # Every second band grows by 1 dB a frame against its neighbours: a step down from an odd
         # band to the next grows with it, a step from an even band to the next shrinks.
@@ -263,10 +286,31 @@ class TestMatching:
         with FingerprintStore() as store:
             for seed in range(5):
                 store.add(random_words(seed, 300))
-            parts = [store.read_entries(part, 3) for part in range(3)]
+            parts = list(store.read_parts(3))
         assert [set((part["key"] % 3).tolist()) for part in parts] == [{0}, {1}, {2}]
         assert sum(map(len, parts)) == 5 * 300
         assert all((np.diff(part["key"].astype(int)) >= 0).all() for part in parts)
+
+    def test_what_is_read_grows_with_the_recordings_and_not_their_square(
+        self, tmp_path, monkeypatch
+    ):
+        n_read: list[int] = []
+
+        class Counted(io.BufferedRandom):
+            def read(self, size: int | None = -1, /) -> bytes:
+                block = super().read(size)
+                n_read.append(len(block))
+                return block
+
+        def counted() -> Counted:
+            path = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+            return Counted(io.FileIO(path, "w+"))
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", counted)
+        monkeypatch.setattr(duplicates, "_ENTRIES_AT_ONCE", 500)
+        assert matches_of(random_words(seed, 300) for seed in range(40)) == ()
+        n_entry_bytes = 40 * 300 * 12
+        assert 0 < sum(n_read) <= 3 * n_entry_bytes
 
     def test_a_chain_joins_very_many_copies(self):
         prints = [random_words(0, 300)] * 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ import pytest
 from faulty_server import FaultyServer, Served, faulty_server
 from generify.datasets import DatasetFacts, Download
 from generify.datasets.archives import fresh_folder
+from generify.datasets.destination import locked_workplace
 from generify.datasets.download import DownloadError, Patience, Step, download_file
 from generify.datasets.fetch import Fetched, fetch_dataset
 from generify.errors import DatasetError
@@ -431,6 +433,38 @@ class TestTheWrongThing:
         fetch(facts, tmp_path / "toy")
         assert_whole(tmp_path / "toy")
 
+    @pytest.mark.parametrize("checksums", [{}, {"sha256": SHA256}])
+    @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
+    def test_a_disk_that_cannot_be_read_for_a_moment_costs_no_download(
+        self, number, checksums, server, tmp_path, monkeypatch
+    ):
+        served = Served(ARCHIVE)
+        facts = toy(Download(server.serve("/toy.tar.gz", served), None, checksums))
+        real = Path.open
+
+        class Unreadable(io.BytesIO):
+            def read(self, *_: object) -> bytes:
+                raise OSError(number, os.strerror(number))
+
+        def unreadable(path: Path, mode: str = "r", *rest: object, **options: object) -> object:
+            if path.name != "toy.tar.gz" or mode != "rb":
+                return real(path, mode, *rest, **options)
+            n_opened.append(1)
+            return real(path, mode) if len(n_opened) <= n_good else Unreadable()
+
+        # Its head is read first, to tell what kind of archive it is.
+        for n_good in (0, 1):
+            n_opened: list[int] = []
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "open", unreadable)
+                with pytest.raises(DatasetError, match=os.strerror(number)) as caught:
+                    fetch(facts, tmp_path / "toy")
+            assert "cannot be had from" not in str(caught.value)
+            assert "cannot write" not in str(caught.value)
+        fetch(facts, tmp_path / "toy")
+        assert_whole(tmp_path / "toy")
+        assert served.n_sent == len(ARCHIVE)
+
     def test_the_strongest_checksum_decides(self, server, tmp_path):
         right = {name: hashlib.new(name, ARCHIVE).hexdigest() for name in ("md5", "sha1", "sha256")}
         url = server.serve("/toy.tar.gz", Served(ARCHIVE))
@@ -633,6 +667,46 @@ class TestTheFolder:
         again = fetch(facts, tmp_path / "toy")
         assert (again.is_new, again.n_files) == (False, 13)
         assert served.n_sent == len(ARCHIVE)
+
+    @pytest.fixture
+    def killed(self, server, tmp_path, monkeypatch) -> DatasetFacts:
+        """A dataset whose run was killed when only its workplace was still to be removed."""
+        facts = toy(server.serve("/toy.tar.gz", Served(ARCHIVE)))
+        with monkeypatch.context() as patch:
+            patch.setattr("generify.datasets.fetch._remove_but_lock", lambda work: None)
+            fetch(facts, tmp_path / "toy")
+        assert left_in(tmp_path) == [".toy.fetch", "toy"]
+        return facts
+
+    @pytest.mark.parametrize("keep", [True, False])
+    def test_complete_but_killed_before_it_tidied_up(self, keep, killed, tmp_path):
+        again = fetch(killed, tmp_path / "toy", keep=keep)
+        archive = tmp_path / "toy.tar.gz"
+        assert (again.is_new, again.n_files) == (False, 12)
+        assert again.archives == ((archive,) if keep else ())
+        assert left_in(tmp_path) == (["toy", archive.name] if keep else ["toy"])
+        assert not keep or archive.read_bytes() == ARCHIVE
+        assert_whole(tmp_path / "toy")
+
+    def test_tidying_up_overwrites_nothing(self, killed, tmp_path):
+        (tmp_path / "toy.tar.gz").write_text("mine")
+        with pytest.raises(DatasetError, match="would take its place"):
+            fetch(killed, tmp_path / "toy", keep=True)
+        assert (tmp_path / "toy.tar.gz").read_text() == "mine"
+        fetch(killed, tmp_path / "toy")
+        assert left_in(tmp_path) == ["toy", "toy.tar.gz"]
+
+    def test_another_run_tidies_up_itself(self, killed, tmp_path):
+        with (
+            locked_workplace(tmp_path / ".toy.fetch", "toy"),
+            pytest.raises(DatasetError, match="is being fetched into this place already"),
+        ):
+            fetch(killed, tmp_path / "toy")
+
+    def test_what_a_killed_run_left_may_not_be_ours_to_remove(self, killed, tmp_path, monkeypatch):
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+        assert not fetch(killed, tmp_path / "toy").is_new
+        assert left_in(tmp_path) == [".toy.fetch", "toy"]
 
     def test_files_lost_since(self, server, tmp_path):
         facts = toy(server.serve("/toy.tar.gz", Served(ARCHIVE)))

@@ -43,6 +43,8 @@ from generify.history import (
     database,
     import_predecessor,
     open_history,
+    schema,
+    searching,
     store,
     writing,
 )
@@ -250,6 +252,68 @@ def test_statistics_count_songs_by_their_newest_answer(history: History) -> None
     only = history.statistics(HistoryFilter(model="western", unknown=False)).genres
     assert [(g.genre, g.n_songs) for g in only] == [("jazz", 2), ("rock", 1)]
     assert only[0].share == pytest.approx(2 / 3)
+
+
+def test_statistics_by_the_newest_answer_of_a_time(history: History) -> None:
+    keep(history, prediction("/a.mp3", "rock"), prediction("/b.mp3", "rock"))
+    keep(history, prediction("/a.mp3", "pop"))
+    keep(history, prediction("/a.mp3", "sufi"), model="indian")
+    middle = datetime.now(UTC)
+    keep(history, prediction("/a.mp3", "jazz"), prediction("/c.mp3", "jazz"))
+
+    def counts(**wanted: Any) -> list[tuple[str, str | None, int]]:
+        found = history.statistics(HistoryFilter(**wanted)).genres
+        return [(g.model, g.genre, g.n_songs) for g in found]
+
+    indian = ("indian", "sufi", 1)
+    before = [indian, ("western", "pop", 1), ("western", "rock", 1)]
+    assert counts(until=middle) == before
+    assert counts(until=middle, model="western") == before[1:]
+    # A song that was heard anew is counted by what was said last, not by what is asked for.
+    assert counts(until=middle, genre="rock") == [("western", "rock", 1)]
+    assert counts(until=middle, genre="jazz") == counts(until=middle, unknown=True) == []
+    assert counts(since=middle) == [("western", "jazz", 2)]
+    assert counts(genre="pop") == []
+    assert counts() == [indian, ("western", "jazz", 2), ("western", "rock", 1)]
+
+
+def test_statistics_of_a_song_that_lies_in_two_places(
+    history: History, music: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copies" / "copied.wav"
+    copy.parent.mkdir()
+    shutil.copy(music / "tones/tones0.wav", copy)
+    keep(history, prediction(music / "tones/tones0.wav", "rock"))
+    keep(history, prediction(copy, "jazz"))
+    for name, genre in (("tones0", "rock"), ("copied", "jazz"), ("", "jazz")):
+        found = history.statistics(HistoryFilter(name=name)).genres
+        assert [(g.genre, g.n_songs) for g in found] == [(genre, 1)]
+
+
+def test_an_entry_that_goes_while_it_is_looked_up(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a server, each of the two questions of a search sees what is there at that moment.
+    keep(history, prediction("/a.mp3"), prediction("/b.mp3"))
+    select_entries = searching.select_entries
+    gone = min(history.database.engine.connect().scalars(sa.select(schema.predictions.c.id)))
+    monkeypatch.setattr(
+        searching,
+        "select_entries",
+        lambda *tests: select_entries(*tests, schema.predictions.c.id != gone),
+    )
+    assert paths(history) == ["b.mp3"]
+
+
+def test_a_recording_that_is_known_is_not_read_again(
+    history: History, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song = music / "tones/tones0.wav"
+    known = content_hash(song)
+    monkeypatch.setattr(writing, "content_hash", None)
+    run = history.start_run("scan", Model())
+    assert history.add_answers(run, [writing.answer_of(prediction(song), known)]) == 1
+    assert history.search()[0].recording == known
 
 
 def test_an_empty_history(history: History) -> None:

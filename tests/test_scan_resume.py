@@ -425,14 +425,93 @@ def test_another_kind_of_scan_does_not_go_on(
     assert sorted(heard) == sorted(SONGS)
 
 
-def test_an_output_of_another_model_is_not_brought_up_to_date(
-    library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+@pytest.mark.parametrize("settings", [None, CHANGED])
+def test_an_output_of_another_model_is_not_taken(
+    settings: ScanSettings | None,
+    library: Path,
+    music_model: GenreModel,
+    heard: list[str],
+    tmp_path: Path,
 ) -> None:
     output = tmp_path / "out.csv"
     scan(library, output, music_model)
-    with pytest.raises(ParameterError, match="made with the model toy 1, not with western 1"):
-        scan(library, output, load_model("western"), CHANGED)
+    said = "made with the model toy 1, not with western 1"
+    with pytest.raises(ParameterError, match=said) as caught:
+        scan(library, output, load_model("western"), settings)
+    assert caught.value.hint == "--again listens to everything anew; or choose another output"
     assert {path.name for path in tmp_path.iterdir()} == {"library", "out.csv"}
+
+
+def test_an_output_that_tells_no_version_is_taken(
+    library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.ndjson"
+    scan(library, output, music_model)
+    output.write_text(output.read_text().replace('"model_version": "1"', '"model_version": ""'))
+    assert [result.model_version for result in read_song_results(output)] == [""] * 7
+    assert scan(library, output, music_model) is not None
+
+
+def test_a_scan_that_is_finished_still_tells_what_came_out(
+    library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    with open_scan([library], output, music_model) as job:
+        assert len(list(job.listen())) == len(SONGS)
+        key, summary = job.key, job.write()
+        assert names_in(output) == list(SONGS)
+        assert (job.key, job.complete, len(list(job.heard()))) == (key, False, len(SONGS))
+        assert journal(output).exists()
+        written = output.stat()
+        assert job.finish() == summary == job.finish()
+        assert output.stat().st_ino == written.st_ino  # not written again
+        assert not journal(output).exists()
+        assert [short(result.path) for result in job.results()] == list(SONGS)
+        assert (list(job.heard()), list(job.listen()), job.key) == ([], [], "")
+        assert (job.complete, job.n_done, job.n_failed) == (True, 7, 1)
+    assert [short(result.path) for result in job.results()] == list(SONGS)
+
+
+def test_an_output_that_is_written_but_not_finished(
+    library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+) -> None:
+    with open_scan([library], tmp_path / "out.csv", music_model) as job:
+        for _ in job.listen():
+            pass
+        key = job.key
+        job.write()
+    heard.clear()
+    with open_scan([library], tmp_path / "out.csv", music_model) as job:
+        assert (job.key, job.complete, list(job.listen())) == (key, False, [])
+        assert len(list(job.heard())) == len(SONGS)
+        job.finish()
+    assert heard == []
+
+
+def test_an_output_or_a_journal_that_the_disk_fails(
+    library: Path,
+    music_model: GenreModel,
+    heard: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    output = tmp_path / "out.csv"
+    with monkeypatch.context() as patch:
+        patch.setattr("generify.scan.scanning.os.fsync", fail)
+        with pytest.raises(ResultsError, match=r"cannot write .*out\.csv: Input/output") as caught:
+            scan(library, output, music_model)
+    assert caught.value.hint.startswith("make room, then run the same command again")
+    assert journal(output).exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", fail)
+        with pytest.raises(ResultsError, match=r"cannot remove .*out\.csv\.part: Input/output"):
+            scan(library, output, music_model)
+    heard.clear()
+    assert scan(library, output, music_model) is not None
+    assert heard == []
 
 
 def test_two_scans_of_one_output(

@@ -9,7 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -18,6 +22,7 @@ from generify.errors import Failure, ModelError
 from generify.model import GenreModel
 from generify.prediction import Prediction, predict
 from generify.results import SongResult
+from generify.scan import workers
 from generify.scan.listening import FileState, Recognised, listen
 from generify.scan.workers import WorkerError, WorkerSetup, listen_in_processes
 
@@ -153,6 +158,33 @@ def test_workers_that_cannot_begin(songs: list[str], music_model: GenreModel) ->
     with pytest.raises(WorkerError, match=r"end before they begin \(exit code 7\)") as caught:
         heard(songs, setup_with(music_model, Unbearable()))
     assert "memory" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("ready", "waited", "time_limit", "given_up"),
+    [
+        (False, 50.0, 1.0, False),
+        (False, 61.0, 1.0, True),
+        (False, 61.0, 100.0, False),
+        (True, 50.0, 1.0, True),
+    ],
+)
+def test_a_worker_s_start_is_no_song_s_time(
+    ready: bool, waited: float, time_limit: float, given_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_TICK", 0.01)
+    crew = workers._Crew(WorkerSetup(b"", "toy"), 1, time_limit)
+    near, far = Pipe()
+    process = SimpleNamespace(kill=lambda: None)
+    worker: Any = SimpleNamespace(
+        pipe=near, process=process, ready=ready, waited=waited, end=lambda: -9,
+        path="a.wav" if ready else None,
+    )  # fmt: skip
+    crew._workers.append(worker)
+    with closing(near), closing(far):
+        failed = list(crew._look())
+    assert (crew._workers == []) is given_up
+    assert len(failed) == (given_up and ready)
 
 
 def test_known_recordings_are_not_heard(songs: list[str], music_model: GenreModel) -> None:

@@ -26,6 +26,7 @@ from generify.cache import FeatureCache
 from generify.content import content_hash
 from generify.errors import Failure, ParameterError
 from generify.prediction import GenreProbability, Prediction
+from generify.results import SongResult
 from generify.tagging import (
     MUSICBRAINZ_NAMES,
     Reason,
@@ -36,6 +37,7 @@ from generify.tagging import (
     read_genres,
     read_vocabulary,
     tag_files,
+    tag_results,
     tag_songs,
     undo,
 )
@@ -617,6 +619,136 @@ def test_what_is_no_journal(tmp_path: Path, content: bytes) -> None:
 def test_journal_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(TagError, match=r"the journal .*gone cannot be read \(No such file"):
         list(undo(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no newline at the end",
+        b"one line\nand half another",
+        b'{"version": 1, "path": "a", "of": "another program"}\nhalf',
+        b'{"version": 9',
+        b"{",
+        b"\n",
+        b"\xff\xfe\x00",
+    ],
+)
+@pytest.mark.parametrize("n_songs", [0, 1])
+def test_foreign_files_are_no_journals(
+    content: bytes, n_songs: int, song: Path, tmp_path: Path
+) -> None:
+    journal, before = tmp_path / "notes.txt", song.read_bytes()
+    journal.write_bytes(content)
+    with pytest.raises(TagError, match=r"notes\.txt is there and is not a journal") as caught:
+        tag(*[answer(song)] * n_songs, journal=journal)
+    assert caught.value.hint == "choose a new file with --journal FILE"
+    assert (journal.read_bytes(), song.read_bytes()) == (content, before)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 60, -1])
+def test_journal_of_a_run_killed_at_its_first_line(
+    n_bytes: int, song: Path, tmp_path: Path
+) -> None:
+    journal, before = tmp_path / "journal", song.read_bytes()
+    tag(answer(song, "jazz"), journal=journal)
+    journal.write_bytes(journal.read_bytes()[:n_bytes])
+    song.write_bytes(before)
+    tag(answer(song, "rock"), journal=journal)
+    assert [r.reason for r in undo(journal) if isinstance(r, TagChange)] == [Reason.BROUGHT_BACK]
+    assert song.read_bytes() == before
+    assert not journal.exists()
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_one_run_at_a_time_has_a_journal(own: bool, songs: Path, tmp_path: Path) -> None:
+    before, journal = bytes_of(songs), tmp_path / "uv" if own else None
+    (tmp_path / "uv.lock").write_text("another program's")
+    first, second, third = (songs / name for name in ("song.flac", "song.ogg", "song.wav"))
+    tagging = tag_songs([answer(first), answer(second)], TagOptions(journal=journal))
+    next(tagging)
+    with pytest.raises(TagError, match="is still tagging") as caught:
+        list(undo(journal))
+    assert "wait until it has ended" in caught.value.hint
+    assert read_genres(first)
+    if own:
+        (failure,) = tag(answer(third), journal=journal)
+        assert isinstance(failure, Failure)
+        assert "is still tagging" in failure.message
+    assert len(list(tagging)) == 1
+    assert [type(r) for r in undo(journal)] == [TagChange] * 2
+    assert bytes_of(songs) == before
+    assert journals() == []
+    assert {p.name for p in tmp_path.iterdir()} <= {"songs", "state", "uv.lock"}
+
+
+def test_no_run_adds_to_a_journal_that_is_being_undone(songs: Path, tmp_path: Path) -> None:
+    journal, names = tmp_path / "journal", ("song.flac", "song.ogg")
+    tag(*(answer(songs / name) for name in names), journal=journal)
+    undoing = undo(journal)
+    next(undoing)
+    (failure,) = tag(answer(songs / "song.wav"), journal=journal)
+    assert isinstance(failure, Failure)
+    assert "or being undone; wait until it has ended" in failure.message
+    undoing.close()
+    assert [type(r) for r in undo(journal)] == [TagChange] * 2
+
+
+def test_undo_again_after_several_runs_into_one_journal(songs: Path, tmp_path: Path) -> None:
+    """A file that was brought back over two steps is no failure when undo is tried again."""
+    journal, before = tmp_path / "journal", bytes_of(songs)
+    names = ("song.flac", "song.ogg")
+    for genre in ("jazz", "rock"):
+        tag(*(answer(songs / name, genre) for name in names), overwrite=True, journal=journal)
+    tagged = (songs / "song.ogg").read_bytes()
+    (songs / "song.ogg").write_bytes(tagged + b"x")
+    assert [type(r) for r in undo(journal)] == [Failure, TagChange] * 2
+    (songs / "song.ogg").write_bytes(tagged)
+    again = [(Path(r.path).name, r.reason) for r in undo(journal) if isinstance(r, TagChange)]
+    assert again == [
+        ("song.ogg", Reason.BROUGHT_BACK),
+        ("song.flac", Reason.AS_BEFORE),
+        ("song.ogg", Reason.BROUGHT_BACK),
+        ("song.flac", Reason.AS_BEFORE),
+    ]
+    assert bytes_of(songs) == before
+    assert not journal.exists()
+
+
+def test_undo_stops_where_another_program_wrote_between(song: Path, tmp_path: Path) -> None:
+    """What it wrote is before a later step, but not before the earlier ones."""
+    journal = tmp_path / "journal"
+    tag(answer(song, "jazz"), journal=journal)
+    generify.tagging.writing.write_genres(song, ["polka"])
+    between = song.read_bytes()
+    tag(answer(song, "rock"), overwrite=True, journal=journal)
+    for _ in range(2):
+        assert [type(r) for r in undo(journal)] == [TagChange, Failure]
+        assert song.read_bytes() == between
+
+
+# --- results of a scan ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_another_recording_took_the_path(dry_run: bool, songs: Path) -> None:
+    path, other = songs / "song.wav", songs / "song.flac"
+    scanned = SongResult(answer(path, "jazz"), recording=content_hash(path))
+    generify.tagging.writing.write_genres(path, ["polka"])  # tags are no other recording
+    options = TagOptions(overwrite=True, dry_run=dry_run)
+    (change,) = tag_results([scanned], options)
+    assert isinstance(change, TagChange)
+    assert change.changes
+    shutil.copy(other, path)
+    before = path.read_bytes()
+    (failure,) = tag_results([scanned], options)
+    assert failure == Failure(
+        str(path),
+        "TagError",
+        f"{path}: is another recording than the one scanned; scan again with --changed",
+    )
+    assert path.read_bytes() == before
+    (change,) = tag_results([SongResult(answer(path, "jazz"))], options)  # nobody knows
+    assert isinstance(change, TagChange)
 
 
 # --- killed -----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import shutil
 import struct
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from generify.audio import Audio
 from generify.cache import FeatureCache
+from generify.duplicates import BLOCK_SAMPLES
 from generify.errors import DatasetError, ParameterError
+from generify.mel_grid import grid_frames
 from generify.verification import Finding, find_duplicates, listening, verify_dataset
 from generify.verification.listening import Recording, in_parallel, listen
 
@@ -97,6 +101,21 @@ class TestListening:
         n_words = min(len(by_blocks.words), len(at_once.words))
         assert np.mean(by_blocks.words[:n_words] == at_once.words[:n_words]) > 0.95
 
+    def test_a_long_song_takes_no_more_memory(self, tmp_path, monkeypatch):
+        """400 minutes, whose spectra alone would fill 41 MB."""
+        path = write(tmp_path / "a.wav", song(0, 2))
+        minute = Audio(song(0, 2).astype(np.float32), RATE, 60.0)
+        n_frames = len(grid_frames(BLOCK_SAMPLES))
+        bands = np.random.default_rng(0).random((33, n_frames), np.float32)
+        monkeypatch.setattr(listening, "_blocks", lambda path, duration: [minute] * 400)
+        monkeypatch.setattr(listening, "_bands", lambda samples: bands)
+        tracemalloc.start()
+        heard = listen(path)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(heard.words) == 400 * n_frames
+        assert peak - heard.words.nbytes < 15e6
+
     def test_shares_of_silence_and_of_full_scale(self, tmp_path):
         samples = np.zeros(10 * RATE)
         samples[: 3 * RATE] = 0.5 * np.sin(np.arange(3 * RATE))
@@ -162,6 +181,20 @@ class TestParallel:
         with pytest.raises(ZeroDivisionError):
             list(in_parallel(lambda n: 1 // n, [1, 0, 2], 2))
         assert threading.active_count() == before
+
+    def test_a_thread_for_each_core_that_is_for_us(self, monkeypatch):
+        n_threads: list[int] = []
+        monkeypatch.setattr(listening, "n_cores", lambda: 3)
+        real = listening.ThreadPoolExecutor
+
+        def pool(max_workers: int) -> object:
+            n_threads.append(max_workers)
+            return real(max_workers=max_workers)
+
+        monkeypatch.setattr(listening, "ThreadPoolExecutor", pool)
+        assert list(in_parallel(abs, [-1, -2])) == [1, 2]
+        assert list(in_parallel(abs, [-1, -2], 2)) == [1, 2]
+        assert n_threads == [3, 2]
 
     def test_negative(self):
         with pytest.raises(ParameterError, match="jobs must be 0 or more, got -1"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from generify import workflow
 from generify.cache import FeatureCache
 from generify.datasets import load_dataset
 from generify.errors import CacheError, DatasetError, ModelError, ParameterError
@@ -117,6 +118,23 @@ def test_features_are_cached_unless_told_not_to(music: Path, cache_folder: Path)
     first = load_features(music, "mfcc", Extraction(jobs=1))
     assert FeatureCache().info().n_entries == 2 * 24  # identity and features of each
     assert load_features(music, "mfcc").X.tobytes() == first.X.tobytes()
+
+
+def test_features_take_the_cores_that_are_for_us(
+    music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    real = workflow.extract_features
+
+    def extract(*arguments: object, jobs: int, **options: object) -> FeatureTable:
+        taken.append(jobs)
+        return real(*arguments, jobs=1, **options)
+
+    monkeypatch.setattr(workflow, "n_cores", lambda: 3)
+    monkeypatch.setattr(workflow, "extract_features", extract)
+    for jobs in (0, 2):
+        load_features(music, "mfcc", Extraction(jobs=jobs))
+    assert taken == [3, 2]
 
 
 def test_how_to_listen_is_passed_on(music: Path) -> None:

@@ -64,6 +64,7 @@ def small_settings(folder: Path, **changes: Any) -> Settings:
         "n_workers": 1,
         "max_upload_bytes": 2_000_000,
         "max_seconds": 60.0,
+        "patience": 60.0,  # a busy machine is no reason for a job
         "long_seconds": 20.0,
         "long_timeline_seconds": 5.0,
     }

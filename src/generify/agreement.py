@@ -41,9 +41,13 @@ _OTHER_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("qawwali", "qawali"), "sufi"),
     **dict.fromkeys(("karnatak", "karnatic"), "carnatic"),
     **dict.fromkeys(("ghazals", "gazal"), "ghazal"),
+    **{"rnb": "rb", "rb": "rnb"},
 }
 # "Classic Rock" is no classical music.
 _NOT_BEFORE_OTHERS = frozenset({"classic", "romantic"})
+# Rhythm and blues, R&B, is no blues.
+_RHYTHM_AND_BLUES = re.compile(r"\brhythm (?:(?:and|n) )?blues\b")
+_LONGEST_NAME = 4  # words; a tag that is a whole sentence must not take long
 
 
 @dataclass(frozen=True)
@@ -167,12 +171,13 @@ def _letters(text: str) -> str:
 
 
 def _names_in(tag: str) -> set[str]:
-    """All words of a tag and all neighbouring words joined, with the genres they stand for."""
-    words = [_letters(word) for word in re.split(r"[\s\W_]+", tag) if _letters(word)]
+    """All words of a tag and up to four neighbours joined, with the genres they stand for."""
+    written = " ".join(_letters(word) for word in re.split(r"[\s\W_]+", tag))
+    words = _RHYTHM_AND_BLUES.sub("rnb", written).split()
     if len(words) > 1:
         words = [w for w in words[:-1] if w not in _NOT_BEFORE_OTHERS] + words[-1:]
     spans = range(len(words))
-    runs = {"".join(words[i : j + 1]) for i in spans for j in spans[i:]}
+    runs = {"".join(words[i : j + 1]) for i in spans for j in spans[i : i + _LONGEST_NAME]}
     return runs | {_OTHER_NAMES[run] for run in runs if run in _OTHER_NAMES}
 
 

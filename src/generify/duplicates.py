@@ -40,6 +40,7 @@ from generify.mel_grid import GRID_HOP_LENGTH, GRID_SAMPLE_RATE, grid_frames
 __all__ = [
     "BLOCK_SAMPLES",
     "FRAME_SECONDS",
+    "N_BANDS",
     "FingerprintStore",
     "Match",
     "Words",
@@ -58,6 +59,7 @@ FRAME_SECONDS = BLOCK_SAMPLES / GRID_SAMPLE_RATE / len(grid_frames(BLOCK_SAMPLES
 
 # From 0.1 kHz, where small loudspeakers and hum begin, to 7 kHz, which every codec keeps.
 _BAND_EDGES = np.round(np.linspace(4, 112, 34)).astype(np.intp)
+N_BANDS = len(_BAND_EDGES) - 1
 _FLOOR_DB = -65.0
 # A band that changes less says nothing: silence, a steady tone, what a filter emptied.
 _STILL_DB = 0.1
@@ -65,7 +67,10 @@ _MAX_STILL = 8
 _HEARD_DB = -40.0  # below the loudest moment: frames without a band above it say nothing
 # Frames of two copies lie up to half a step apart, so neighbours are blurred into each other.
 _BLUR = 2.0  # frames, standard deviation
+_BLUR_REACH = math.ceil(3 * _BLUR)
 _CHANGE = 4  # frames between the levels compared, 0.3 s
+_REACH = _BLUR_REACH + _CHANGE  # frames to each side that a word can depend on, and more
+_FRAMES_AT_ONCE = 1 << 12  # 5 minutes
 
 # The 24 lower bits, up to 3.5 kHz, differ least between copies; 20 bits make ten times the hits.
 _KEY_MASK = np.uint32(0xFFFFFF)
@@ -133,18 +138,33 @@ def fingerprint(bands: Floats) -> Words:
     Parameters
     ----------
     bands : ndarray of float32, shape (33, n_frames)
-        Powers of the whole recording, from :func:`band_powers`.
+        Powers of the whole recording, from :func:`band_powers`; may be mapped from disk.
 
     Returns
     -------
     ndarray of uint32, shape (n_frames,)
         A word a frame; 0 where it is silent or where there is no neighbour to compare with.
+
+    Notes
+    -----
+    Works on a few minutes at a time: beyond the result, memory does not grow with the length.
     """
-    words = np.zeros(bands.shape[1], np.uint32)
-    loudest = float(bands.max(initial=0.0))
-    if bands.shape[1] <= _CHANGE or not loudest > 0:
+    n_frames = bands.shape[1]
+    words = np.zeros(n_frames, np.uint32)
+    loudest = np.float32(bands.max(initial=0.0))
+    if n_frames <= _CHANGE or not loudest > 0:
         return words
-    levels = 10 * np.log10(np.maximum(bands / np.float32(loudest), 10 ** (_FLOOR_DB / 10)))
+    for start in range(0, n_frames, _FRAMES_AT_ONCE):
+        stop = min(start + _FRAMES_AT_ONCE, n_frames)
+        first, last = max(0, start - _REACH), min(stop + _REACH, n_frames)
+        words[start:stop] = _words(bands[:, first:last], loudest)[start - first : stop - first]
+    return words
+
+
+def _words(bands: Floats, loudest: np.float32) -> Words:
+    """Give the words of a stretch, true from ``_REACH`` frames within its ends."""
+    words = np.zeros(bands.shape[1], np.uint32)
+    levels = 10 * np.log10(np.maximum(bands / loudest, 10 ** (_FLOOR_DB / 10)))
     heard = levels.max(axis=0) > _HEARD_DB
     blurred = _blur(levels)
     contrast = blurred[:-1] - blurred[1:]
@@ -159,15 +179,13 @@ def fingerprint(bands: Floats) -> Words:
 
 @lru_cache(maxsize=1)
 def _kernel() -> NDArray[np.float64]:
-    reach = math.ceil(3 * _BLUR)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _BLUR) ** 2)
+    kernel = np.exp(-0.5 * (np.arange(-_BLUR_REACH, _BLUR_REACH + 1) / _BLUR) ** 2)
     normalised: NDArray[np.float64] = kernel / kernel.sum()
     return normalised
 
 
 def _blur(levels: Floats) -> NDArray[np.float64]:
-    reach = len(_kernel()) // 2
-    padded = np.pad(levels, ((0, 0), (reach, reach)), mode="edge")
+    padded = np.pad(levels, ((0, 0), (_BLUR_REACH, _BLUR_REACH)), mode="edge")
     return np.stack([np.convolve(row, _kernel(), mode="valid") for row in padded])
 
 
@@ -242,28 +260,49 @@ class FingerprintStore:
             return np.zeros(0, np.uint32), starts
         return np.memmap(self._words, dtype="<u4", mode="r", shape=(int(starts[-1]),)), starts
 
-    def read_entries(self, part: int, n_parts: int) -> NDArray[np.void]:
-        """Give the keys of one part of all possible keys.
+    def read_parts(self, n_parts: int) -> Iterator[NDArray[np.void]]:
+        """Give all keys, in parts that share none.
 
         Parameters
         ----------
-        part : int
-            Number of the part, from 0.
         n_parts : int
             How many parts there are.
 
-        Returns
-        -------
+        Yields
+        ------
         ndarray with the fields ``key``, ``number`` and ``frame``, shape (n_entries,)
             Sorted by key, equal keys by number.
+
+        Notes
+        -----
+        Each key is read three times and written once, however many parts there are.
         """
+        sizes = np.zeros(n_parts, np.int64)
+        for entries in self._read_entries():
+            sizes += np.bincount(entries["key"] % n_parts, minlength=n_parts)
+        with tempfile.TemporaryFile() as sorted_entries:
+            self._write_parts(sorted_entries, sizes)
+            sorted_entries.seek(0)
+            for size in sizes.tolist():
+                part = np.frombuffer(sorted_entries.read(size * _ENTRY.itemsize), _ENTRY)
+                yield part[np.argsort(part["key"], kind="stable")]
+
+    def _read_entries(self) -> Iterator[NDArray[np.void]]:
         self._entries.seek(0)
-        chosen = []
         while block := self._entries.read(_ENTRIES_AT_ONCE * _ENTRY.itemsize):
-            entries = np.frombuffer(block, _ENTRY)
-            chosen.append(entries[entries["key"] % n_parts == part])
-        joined = np.concatenate(chosen) if chosen else np.empty(0, _ENTRY)
-        return joined[np.argsort(joined["key"], kind="stable")]
+            yield np.frombuffer(block, _ENTRY)
+
+    def _write_parts(self, file: BinaryIO, sizes: NDArray[np.int64]) -> None:
+        """Write the keys of each part together, the parts one behind the other."""
+        ends = np.cumsum(sizes) - sizes
+        for entries in self._read_entries():
+            parts = entries["key"] % len(sizes)
+            entries = entries[np.argsort(parts, kind="stable")]
+            counts = np.bincount(parts, minlength=len(sizes))
+            for part, some in enumerate(np.split(entries, np.cumsum(counts)[:-1])):
+                file.seek(int(ends[part]) * _ENTRY.itemsize)
+                file.write(some.tobytes())
+            ends += counts
 
 
 def _key_frames(words: Words) -> NDArray[np.intp]:
@@ -297,7 +336,7 @@ def find_matches(store: FingerprintStore) -> tuple[Match, ...]:
     words, starts = store.read_words()
     finder = _Finder(words, starts)
     n_parts = 1 + store.n_entries // _ENTRIES_AT_ONCE
-    hits = [finder.check(_sharing(store.read_entries(part, n_parts))) for part in range(n_parts)]
+    hits = [finder.check(_sharing(entries)) for entries in store.read_parts(n_parts)]
     found = (finder.best_match(*pair) for pair in _by_pair(np.concatenate(hits)))
     return tuple(match for match in found if match is not None)
 

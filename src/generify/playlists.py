@@ -26,6 +26,7 @@ __all__ = ["Playlist", "PlaylistError", "Playlists", "write_playlists"]
 _UNKNOWN = "unknown"
 _MAX_NAME = 60  # characters, at most 240 bytes: file systems allow 255
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')  # Windows is the strictest
+_DEVICE = re.compile(r"(con|prn|aux|nul|con(in|out)\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
 
 
 class PlaylistError(GenerifyError):
@@ -168,11 +169,21 @@ def _entry(song: Prediction, line: str) -> str:
 
 
 def _file_names(genres: Iterable[str]) -> dict[str, str]:
-    """Give each genre a file name that every system takes, unlike the others in more than case."""
+    """Give each genre a file name that every system takes, unlike the others in more than case.
+
+    Examples
+    --------
+    >>> _file_names(["AC/DC", "Nul", "con.1", "lpt1", "console"])  # Windows has devices so called
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'AC/DC': 'AC_DC.m3u8', 'Nul': '_Nul.m3u8', 'con.1': '_con.1.m3u8', 'lpt1': '_lpt1.m3u8',
+     'console': 'console.m3u8'}
+    """
     names: dict[str, str] = {}
     taken: set[str] = set()
     for genre in genres:
         name = _NOT_IN_NAMES.sub("_", genre).strip(" .")[:_MAX_NAME] or "_"
+        if _DEVICE.match(name):
+            name = f"_{name}"
         number = 1
         unique = name
         while unique.casefold() in taken:

@@ -9,7 +9,6 @@ In it: :func:`load_features`, :func:`train`, :func:`evaluate`, :func:`compare`,
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from generify import defaults
 from generify.audio import load_audio
 from generify.cache import FeatureCache
 from generify.content import content_hash
+from generify.cores import n_cores
 from generify.datasets import Dataset, Track, load_dataset
 from generify.errors import AudioDecodeError, GenerifyError, ParameterError
 from generify.evaluation import EvaluationReport
@@ -128,7 +128,7 @@ def load_features(
         _corrected(load_dataset(dataset, genres=how.genres), how.corrected or {}, cache),
         features,
         cache=cache,
-        jobs=how.jobs or os.cpu_count() or 1,
+        jobs=how.jobs or n_cores(),
         progress=how.progress,
     )
 

@@ -24,6 +24,7 @@ from generify.cli import (
     playlist,
     predict,
     scan,
+    serve,
     spectrogram,
     tag,
     train,
@@ -71,7 +72,7 @@ def _options(
 _COMMANDS = (
     *(predict, scan, tag, playlist, history, correct),
     *(train, evaluate, compare, datasets, extract, convert),
-    *(spectrogram, models, cache),
+    *(serve, spectrogram, models, cache),
 )
 for module in _COMMANDS:
     module.register(app)

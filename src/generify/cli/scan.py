@@ -10,6 +10,8 @@ import typer
 
 from generify import defaults
 from generify.cli.checks import check_output
+from generify.cli.history_options import DatabaseOption
+from generify.cli.keeping import KeepOption
 from generify.cli.options import ModelOption
 from generify.cli.scan_history import check_extras, keep_results
 from generify.cli.scan_progress import looking_for_songs, watch
@@ -55,7 +57,6 @@ _Again = Annotated[bool, typer.Option("--again", help="Listen to everything anew
 _TimeLimit = Annotated[
     float, typer.Option(min=1, metavar="SECONDS", help="A song that takes longer is given up.")
 ]
-_Keep = Annotated[bool, typer.Option("--keep", help="Keep the answers in the history too.")]
 _AgainstTags = Annotated[
     bool, typer.Option("--against-tags", help="Compare the answers with the genres in the files.")
 ]
@@ -75,7 +76,8 @@ def scan(
     changed: _Changed = False,
     again: _Again = False,
     time_limit: _TimeLimit = defaults.TIME_LIMIT,
-    keep: _Keep = False,
+    keep: KeepOption = False,
+    database: DatabaseOption = None,
     against_tags: _AgainstTags = False,
 ) -> None:
     """Tell the genre of every song in a music library.
@@ -87,22 +89,24 @@ def scan(
 
     settings = ScanSettings(min_confidence, jobs, time_limit, _redo(changed, again))
     check_output(output)
-    check_extras(keep=keep, against_tags=against_tags)
+    keep = keep or database is not None
+    check_extras(keep=keep, database=database, against_tags=against_tags)
     genre_model = load_model(model)
     with ExitStack() as stack:
         with looking_for_songs():
             job = stack.enter_context(open_scan(paths, output, genre_model, settings))
-        heard = watch(job)
-        if keep:
-            keep_results(job, genre_model.card)
+        heard, was_complete = watch(job), job.complete
+        summary = job.write()
+        complete = "is complete; --changed listens to new and altered songs, --again to all"
+        say(f"{output} {complete}" if was_complete else f"wrote {output}")
         agreement = compare(job, genre_model.genres) if against_tags else None
-        summary = job.finish()
-    complete = "is complete; --changed listens to new and altered songs, --again to all"
-    say(f"{output} {complete}" if job.complete else f"wrote {output}")
+        kept = not keep or keep_results(job, genre_model.card, database)
+        if kept:  # else the same command goes on with it
+            job.finish()
     print_summary(summary, heard)
     if agreement is not None:
         print_agreement(agreement)
-    if summary.n_failed:
+    if summary.n_failed or not kept:
         raise typer.Exit(1)
 
 

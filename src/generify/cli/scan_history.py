@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generify.cli.checks import check_extra
-from generify.cli.terminal import say
+from generify.cli.history_tables import counted
+from generify.cli.terminal import print_error, say
+from generify.errors import Failure, HistoryError
 
 if TYPE_CHECKING:
     from generify.model import ModelCard
@@ -14,24 +16,36 @@ if TYPE_CHECKING:
 __all__ = ["check_extras", "keep_results"]
 
 
-def check_extras(*, keep: bool, against_tags: bool) -> None:
+def check_extras(*, keep: bool, database: str | None, against_tags: bool) -> None:
     """Refuse to begin hours of work whose end cannot be reached."""
     if against_tags:
         check_extra("tags", "mutagen")
     if keep:
         from generify.history import open_history
 
-        open_history().close()
+        open_history(database).close()
 
 
-def keep_results(scan: Scan, card: ModelCard) -> None:
-    """Keep what this scan heard, also before an interruption."""
+def keep_results(scan: Scan, card: ModelCard, database: str | None) -> bool:
+    """Keep what this scan heard, also before an interruption; tell whether it is kept."""
     from generify.history import open_history
+    from generify.history.writing import answer_of
 
     if scan.complete:
         say("nothing was heard, so nothing is kept")
-        return
-    with open_history() as history:
-        run = history.start_run("scan", card, key=scan.key)
-        n_kept = run.add(result.answer for result in scan.heard())
-        say(f"kept {n_kept} answers in {history.label}")
+        return True
+    answers = (
+        answer_of(result.answer, result.recording)
+        for result in scan.heard()
+        if not isinstance(result.answer, Failure)
+    )
+    try:
+        with open_history(database) as history:
+            run = history.start_run("scan", card, key=scan.key)
+            n_kept = history.add_answers(run, answers)
+            say(f"kept {counted(n_kept, 'answer')} in {history.label}")
+    except HistoryError as err:
+        print_error(err)
+        say("not all answers are kept; the same command again keeps them, and hears nothing twice")
+        return False
+    return True

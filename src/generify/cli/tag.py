@@ -15,7 +15,7 @@ from generify.cli.checks import check_extra, check_output
 from generify.cli.formats import Format
 from generify.cli.options import FormatOption, ModelOption
 from generify.errors import Failure, ParameterError
-from generify.tagging import TagChange, TagOptions, read_vocabulary, tag_files, tag_songs, undo
+from generify.tagging import TagChange, TagOptions, read_vocabulary, tag_files, tag_results, undo
 
 __all__ = ["register", "tag"]
 
@@ -110,11 +110,11 @@ def _from_results(
     results: Path, songs: Sequence[Path], options: TagOptions
 ) -> Iterator[TagChange | Failure]:
     """Tag what a scan wrote; only the given songs, where some are given."""
-    from generify.results import read_results
+    from generify.results import read_song_results
     from generify.scan import find_songs
 
-    answers = read_results(results)
+    answers = read_song_results(results)
     if songs:
         wanted = {file.resolve() for file in find_songs(songs).files}
         answers = (answer for answer in answers if Path(answer.path).resolve() in wanted)
-    return tag_songs(answers, options)
+    return tag_results(answers, options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from generify import defaults
-from generify.cli.checks import check_extra, check_output
+from generify.cli.checks import check_extra, check_output, check_suffix
 from generify.cli.history_options import DatabaseOption
 from generify.cli.options import (
     ClassifierOption,
@@ -73,6 +73,7 @@ def train(
 
     check_extra("train", "sklearn", "skl2onnx")
     check_output(output)
+    check_suffix(output, ".onnx")
     folder = open_report(report)
     table = read_features(
         dataset,

@@ -10,7 +10,8 @@ owners and times in it are ignored; what operating systems leave behind (``.DS_S
 ``__MACOSX``, ``._x``) is left out.
 
 In it: :func:`unpack_archive`, :func:`examine_archive`, :func:`archive_format`, :class:`Limits`,
-:class:`Unpacked`; folders that appear whole or not at all: :func:`fresh_folder`.
+:class:`Unpacked`, :class:`UnfitArchiveError`; folders that appear whole or not at all:
+:func:`fresh_folder`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from generify.errors import DatasetError
 
 __all__ = [
     "Limits",
+    "UnfitArchiveError",
     "Unpacked",
     "archive_format",
     "examine_archive",
@@ -67,6 +69,10 @@ _DAMAGED = (
     *(UnicodeDecodeError, OverflowError, ValueError, NotImplementedError, RuntimeError),
 )
 _CLASHING = (FileExistsError, NotADirectoryError, IsADirectoryError)
+
+
+class UnfitArchiveError(DatasetError):
+    """An archive that was read and is no good: none, damaged, unsafe or not what was published."""
 
 
 @dataclass(frozen=True)
@@ -131,14 +137,16 @@ def archive_format(archive: Path) -> str:
 
     Raises
     ------
+    UnfitArchiveError
+        When it is none of these.
     DatasetError
-        When it is none of these, or cannot be read.
+        When it cannot be read.
     """
     try:
         with archive.open("rb") as stream:
             head = stream.read(_TAR_BLOCK_BYTES)
     except OSError as err:
-        raise DatasetError(f"cannot read {archive}: {err.strerror or err}") from err
+        raise _unreadable(archive, err) from err
     if head.startswith(b"\x1f\x8b"):
         return "gzip"
     if head.startswith(b"BZh"):
@@ -147,7 +155,7 @@ def archive_format(archive: Path) -> str:
         return "zip"
     if head[257:262] == b"ustar":
         return "tar"
-    raise DatasetError(
+    raise UnfitArchiveError(
         f"{archive.name} is {_what_else(head)}, a .zip, .tar, .tar.gz or .tar.bz2 was expected",
         hint="get the archive itself; opened in a browser, its address may show a page first",
     )
@@ -188,9 +196,10 @@ def unpack_archive(
 
     Raises
     ------
+    UnfitArchiveError
+        When the archive is none, damaged, cut, encrypted or unsafe.
     DatasetError
-        When the archive is none, damaged, cut, encrypted or unsafe, or the folder cannot be
-        written or is full.
+        When it cannot be read, or the folder cannot be written or is full.
     """
     n_files = n_bytes = 0
     with _trouble_told(archive, folder):
@@ -222,11 +231,13 @@ def examine_archive(
 
     Raises
     ------
-    DatasetError
+    UnfitArchiveError
         When the archive is none, damaged, cut, encrypted or unsafe.
+    DatasetError
+        When it cannot be read.
     """
     n_files = n_bytes = 0
-    with _trouble_told(archive, archive.parent):
+    with _trouble_told(archive, None):
         for member in _members(archive, limits or Limits(), progress):
             if member.stream is not None:
                 n_files += 1
@@ -280,8 +291,8 @@ def _unwritable(folder: Path, err: OSError) -> DatasetError:
 
 
 @contextmanager
-def _trouble_told(archive: Path, folder: Path) -> Iterator[None]:
-    """Turn what goes wrong while unpacking into one sentence."""
+def _trouble_told(archive: Path, folder: Path | None) -> Iterator[None]:
+    """Turn what goes wrong while unpacking, or reading into no folder, into one sentence."""
     try:
         yield
     except _CLASHING as err:
@@ -292,17 +303,23 @@ def _trouble_told(archive: Path, folder: Path) -> Iterator[None]:
     except OSError as err:
         if err.errno is None:  # how gzip and bz2 say that the data is wrong
             raise _damaged(archive, str(err)) from err
+        if folder is None:
+            raise _unreadable(archive, err) from err
         raise _unwritable(folder, err) from err
 
 
-def _damaged(archive: Path, why: str) -> DatasetError:
-    return DatasetError(f"{archive.name} is damaged or cut: {why}", hint="get it again")
+def _unreadable(archive: Path, err: OSError) -> DatasetError:
+    return DatasetError(f"cannot read {archive}: {err.strerror or err}")
 
 
-def _unsafe(archive: Path, name: str, why: str) -> DatasetError:
+def _damaged(archive: Path, why: str) -> UnfitArchiveError:
+    return UnfitArchiveError(f"{archive.name} is damaged or cut: {why}", hint="get it again")
+
+
+def _unsafe(archive: Path, name: str, why: str) -> UnfitArchiveError:
     # As repr, because a name may hold what a terminal obeys or cannot show.
     shown = repr(name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…")
-    return DatasetError(
+    return UnfitArchiveError(
         f"{archive.name} is not safe to unpack: {shown} {why}",
         hint="get it from another place; nothing of it was kept",
     )
@@ -380,7 +397,7 @@ class _Meter:
     def count(self, n_bytes: int) -> None:
         self._n_bytes += n_bytes
         if self._n_bytes > self._most:
-            raise DatasetError(
+            raise UnfitArchiveError(
                 f"{self.archive.name} is not safe to unpack: it grows beyond {self._most:,} bytes, "
                 "as a zip bomb does",
                 hint="get it from another place; nothing of it was kept",

@@ -12,9 +12,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from generify.datasets.archives import archive_format, examine_archive
+from generify.datasets.archives import UnfitArchiveError, archive_format, examine_archive
 from generify.datasets.facts import Download
-from generify.errors import DatasetError
 
 __all__ = ["judge_archive"]
 
@@ -53,8 +52,12 @@ def judge_archive(
 
     Raises
     ------
+    UnfitArchiveError
+        When it is no archive, is damaged or unsafe, or has to match and does not.
     DatasetError
-        When it is no archive, cannot be read, is damaged or unsafe, or has to match and does not.
+        When it cannot be read.
+    OSError
+        When it cannot be read while its checksum is made.
     """
     archive_format(path)
     differences = [_difference(path, download, progress) for download in published]
@@ -62,7 +65,7 @@ def judge_archive(
         return ()
     wrong = [text for text in differences if text]
     if wrong and must_match:
-        raise DatasetError(f"what came is not what was published: {wrong[0]}")
+        raise UnfitArchiveError(f"what came is not what was published: {wrong[0]}")
     examine_archive(path, progress=progress)
     unchecked = [
         download for download, text in zip(published, differences, strict=True) if not text

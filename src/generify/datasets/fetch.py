@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from generify.datasets.archives import Unpacked, fresh_folder, unpack_archive
+from generify.datasets.archives import UnfitArchiveError, Unpacked, fresh_folder, unpack_archive
 from generify.datasets.checksums import judge_archive
 from generify.datasets.destination import (
     check_room,
@@ -59,7 +59,7 @@ class Fetched:
     warnings : tuple of str
         Addresses that failed, archives that could not be checked; one line each.
     is_new : bool
-        False when it was there already and nothing was done.
+        False when it was there already; then at most what a killed run left is tidied up.
     """
 
     folder: Path
@@ -165,13 +165,14 @@ def fetch_dataset(
     try:
         there = _already_there(job)
         if there is not None:
-            return there
+            return _tidied(job, there, keep)
         parts = _parts(facts, [Path(path) for path in archives])
         if keep:
-            _check_kept(job, parts)
+            _check_kept(job, _mirrors(parts))
         with locked_workplace(job.work, facts.name):
             # Another run may have ended since.
-            return _already_there(job) or _fetch(job, parts, keep)
+            there = _already_there(job)
+            return _fetch(job, parts, keep) if there is None else _tidy(job, there, keep)
     except OSError as err:
         where = f"{err.filename}: " if err.filename else ""
         raise DatasetError(
@@ -203,6 +204,26 @@ def _already_there(job: _Job) -> Fetched | None:
     if there is None:
         return None
     return Fetched(job.target, there.n_files, there.n_bytes, is_new=False)
+
+
+def _tidied(job: _Job, there: Fetched, keep: bool) -> Fetched:
+    """Tidy up after a run that was killed when the folder was in place already."""
+    # Whoever may only read the dataset cannot, and need not.
+    if not (job.work.is_dir() and os.access(job.work, os.W_OK)):
+        return there
+    with locked_workplace(job.work, job.facts.name):
+        return _tidy(job, there, keep)
+
+
+def _tidy(job: _Job, there: Fetched, keep: bool) -> Fetched:
+    left = [mirror for mirror in job.facts.downloads if job.place(mirror).is_file()]
+    kept: tuple[Path, ...] = ()
+    if keep:
+        _check_kept(job, left)
+        places = {_kept_place(job, mirror): job.place(mirror) for mirror in left}
+        kept = tuple(path.rename(place) for place, path in places.items())
+    _remove_but_lock(job.work)
+    return replace(there, archives=kept)
 
 
 def _remove_but_lock(work: Path) -> None:
@@ -313,10 +334,13 @@ def _judge(
 
 
 def _judge_download(job: _Job, path: Path, mirror: Download) -> tuple[str, ...]:
-    """Check what came; throw it away and blame the address when it is no good."""
+    """Check what came; throw it away and blame the address when it is no good.
+
+    What cannot be read may be whole, so that it is left for the next run.
+    """
     try:
         return _judge(job, path, (mirror,), must_match=True)
-    except DatasetError as err:
+    except UnfitArchiveError as err:
         path.unlink()
         raise DownloadError(str(err)) from err
 
@@ -342,8 +366,13 @@ def _kept_place(job: _Job, download: Download) -> Path:
     return job.target.with_name(_file_name(download))
 
 
-def _check_kept(job: _Job, parts: Sequence[_Part]) -> None:
-    for download in (mirror for part in parts if part.given is None for mirror in part.mirrors):
+def _mirrors(parts: Sequence[_Part]) -> list[Download]:
+    """List all addresses from which something may be downloaded."""
+    return [mirror for part in parts if part.given is None for mirror in part.mirrors]
+
+
+def _check_kept(job: _Job, downloads: Sequence[Download]) -> None:
+    for download in downloads:
         place = _kept_place(job, download)
         if place.exists():
             raise DatasetError(

@@ -6,6 +6,7 @@ In it: :func:`conditions`, :func:`select_newest`, :func:`select_entries`, :func:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -189,6 +190,8 @@ def count_rows(connection: sa.Connection, table: sa.Table, *tests: sa.ColumnElem
 def count_genres(connection: sa.Connection, wanted: HistoryFilter) -> tuple[GenreCount, ...]:
     """Count the songs of each model and genre by the newest answer of each song.
 
+    The newest of those with the wanted name, model and time; its genre is looked at only then.
+
     Parameters
     ----------
     connection : Connection
@@ -203,7 +206,7 @@ def count_genres(connection: sa.Connection, wanted: HistoryFilter) -> tuple[Genr
     """
     counted = (
         sa.select(_p.model, _p.genre, sa.func.count(), sa.func.avg(_p.confidence))
-        .where(_p.newest == sa.true(), *conditions(wanted))
+        .where(*_newest_of_song(wanted), *conditions(wanted))
         .group_by(_p.model, _p.genre)
     )
     rows = connection.execute(counted).all()
@@ -215,6 +218,15 @@ def count_genres(connection: sa.Connection, wanted: HistoryFilter) -> tuple[Genr
         GenreCount(model, genre, n, n / totals[model], confidence)
         for model, genre, n, confidence in ranked
     )
+
+
+def _newest_of_song(wanted: HistoryFilter) -> list[sa.ColumnElement[bool]]:
+    # The flag is quick, but the answer that has it may be a later one, or one on a copy elsewhere.
+    if wanted.until is None and not wanted.name:
+        return [_p.newest == sa.true()]
+    looked_at = replace(wanted, genre=None, unknown=None)
+    last = sa.select(sa.func.max(_p.id)).where(*conditions(looked_at))
+    return [_p.id.in_(last.group_by(_p.song_id, _p.model).correlate(None))]
 
 
 def list_corrections(connection: sa.Connection) -> tuple[Correction, ...]:

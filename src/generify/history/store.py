@@ -264,7 +264,8 @@ class History:
             ids = connection.scalars(page).all()
             rows = connection.execute(searching.select_entries(predictions.c.id.in_(ids)))
             found = {row.id: searching.entry_of(row) for row in rows}
-        return [found[number] for number in ids]
+        # On a server another may remove what was found before it is read.
+        return [found[number] for number in ids if number in found]
 
     def count(self, wanted: HistoryFilter = _ALL) -> int:
         """Count entries.
@@ -293,7 +294,8 @@ class History:
         Parameters
         ----------
         wanted : HistoryFilter
-            Which answers count; of these the newest of each song and model.
+            Which answers are looked at; of these the newest of each song and model counts, if its
+            genre is wanted.
 
         Returns
         -------

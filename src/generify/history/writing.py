@@ -174,13 +174,15 @@ def identify(path: str) -> str | None:
         return None
 
 
-def answer_of(prediction: Prediction) -> Answer:
-    """Make a prediction ready to be kept; reads the whole file once.
+def answer_of(prediction: Prediction, recording: str | None = None) -> Answer:
+    """Make a prediction ready to be kept.
 
     Parameters
     ----------
     prediction : Prediction
         What a model said.
+    recording : str, optional
+        The recording's hash; without it the whole file is read once.
 
     Returns
     -------
@@ -193,7 +195,7 @@ def answer_of(prediction: Prediction) -> Answer:
         key=key,
         path=stored_path(path),
         place=key,
-        recording=identify(path),
+        recording=recording or identify(path),
         genre=prediction.genre,
         confidence=round(prediction.confidence, _DECIMALS),
         duration=round(prediction.duration, 3),

@@ -6,7 +6,7 @@ gone on with at will.
 
 In it: :mod:`~generify.scan.finding`, :mod:`~generify.scan.listening`,
 :mod:`~generify.scan.scanning` and, behind the last, :mod:`~generify.scan.workers`,
-:mod:`~generify.scan.journal` and :mod:`~generify.scan.summary`.
+:mod:`~generify.scan.journal`, :mod:`~generify.scan.going_on` and :mod:`~generify.scan.summary`.
 """
 
 from __future__ import annotations

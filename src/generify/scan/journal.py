@@ -252,11 +252,19 @@ class Journal:
         ----------
         remove : bool
             Whether it has done its service.
+
+        Raises
+        ------
+        ResultsError
+            When it cannot be removed.
         """
         self._stream.close()
         self._lines.close()
-        if remove:
-            self.path.unlink(missing_ok=True)
+        try:
+            if remove:
+                self.path.unlink(missing_ok=True)
+        except OSError as err:
+            raise ResultsError(f"cannot remove {self.path}: {err.strerror or err}") from err
 
     def __enter__(self) -> Journal:
         return self

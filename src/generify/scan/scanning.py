@@ -19,16 +19,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 
 from generify import defaults
 from generify.errors import AudioDecodeError, Failure, ParameterError
 from generify.model import GenreModel
-from generify.prediction import Prediction
 from generify.results import (
     ResultsError,
     SongResult,
@@ -37,6 +35,7 @@ from generify.results import (
     write_song_results,
 )
 from generify.scan.finding import FoundSongs, find_songs
+from generify.scan.going_on import check_complete, locked, old_results, other_kind
 from generify.scan.journal import GO_ON_HINT, Journal, ScanKind
 from generify.scan.listening import Recognised
 from generify.scan.summary import ScanSummary, Tally
@@ -45,8 +44,10 @@ from generify.scan.workers import WorkerSetup, listen_in_processes
 __all__ = ["Redo", "Scan", "ScanSettings", "open_scan"]
 
 _JOURNAL = ".part"
-_LOCK = ".lock"
-_ANEW = "--again listens to everything anew; or choose another output"
+
+# Names that others may still ask for.
+_check_complete, _locked = check_complete, locked
+_old_results, _other_kind = old_results, other_kind
 
 
 class Redo(StrEnum):
@@ -112,7 +113,7 @@ class Scan:
     n_before : int
         Songs that were answered before this scan was opened.
     complete : bool
-        Whether the output was already there, so that nothing is done.
+        Whether the output is there, so that nothing is left to do.
     """
 
     def __init__(
@@ -126,7 +127,14 @@ class Scan:
         self.n_songs = len(self._songs) + len(self._failures)
         self._positions: dict[str, int] = {}
         self._journal: Journal | None = None
+        self._in_file = True
+        self._summary: ScanSummary | None = None
         self.n_before = self.n_songs
+
+    @property
+    def songs(self) -> tuple[str, ...]:
+        """The songs that were found, as text."""
+        return self._songs
 
     @property
     def n_done(self) -> int:
@@ -136,6 +144,8 @@ class Scan:
     @property
     def n_failed(self) -> int:
         """Songs that failed, as far as is known."""
+        if self._summary is not None:
+            return self._summary.n_failed
         return len(self._failures) + (0 if self._journal is None else self._journal.n_failed)
 
     @property
@@ -227,13 +237,14 @@ class Scan:
         Yields
         ------
         SongResult
-            In the order in which they were heard, also before an interruption.
+            In the order in which they were heard, also before an interruption; none once the scan
+            is finished.
         """
         if self._journal is not None:
             yield from map(self._journal.read, self._journal.heard.values())
 
-    def finish(self) -> ScanSummary:
-        """Write the output, whole or not at all, and remove the journal.
+    def write(self) -> ScanSummary:
+        """Write the output, whole or not at all; what is known of this scan alone stays.
 
         Returns
         -------
@@ -252,21 +263,52 @@ class Scan:
                 f"{self.n_songs - self.n_done} songs are still to be listened to",
                 hint="go through listen() to its end first",
             )
-        tally = Tally()
-        results = map(tally.add, self.results())
-        if self._journal is None:
-            for _ in results:
-                pass
-            return tally.summary()
+        if self._summary is None:
+            tally = Tally()
+            results = map(tally.add, self.results())
+            if self.complete or not self._in_file:
+                for _ in results:
+                    pass
+            else:
+                self._write_output(results)
+            self._summary = tally.summary()
+        return self._summary
+
+    def _write_output(self, results: Iterable[SongResult]) -> None:
         try:
             write_song_results(results, self.output, self._model.genres)
         except ResultsError as err:
             raise ResultsError(str(err), hint=GO_ON_HINT) from err
-        # The journal must not go before the output is safe from a power cut.
-        with self.output.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        self._journal.close(remove=True)
-        return tally.summary()
+        try:
+            # The journal must not go before the output is safe from a power cut.
+            with self.output.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        except OSError as err:
+            raise ResultsError(
+                f"cannot write {self.output}: {err.strerror or err}", hint=GO_ON_HINT
+            ) from err
+
+    def finish(self) -> ScanSummary:
+        """Write the output where :meth:`write` has not, and remove the journal.
+
+        Returns
+        -------
+        ScanSummary
+            What came out.
+
+        Raises
+        ------
+        ParameterError
+            When songs are still to be listened to.
+        ResultsError
+            When the output cannot be written; the journal stays. When the journal cannot be
+            removed.
+        """
+        summary = self.write()
+        journal, self._journal, self.complete = self._journal, None, True
+        if journal is not None:
+            journal.close(remove=True)
+        return summary
 
 
 @contextmanager
@@ -298,7 +340,7 @@ def open_scan(
     ------
     ParameterError
         When there is no song, the output's name does not tell a format, the scan to be gone on with
-        is of another kind, or a complete output lacks some of the songs.
+        is of another kind, or a complete output is of another model or lacks some of the songs.
     DatasetError
         When a folder cannot be read.
     ResultsError
@@ -310,120 +352,46 @@ def open_scan(
     Notes
     -----
     A scan begun without an interruption and one interrupted anywhere, also by a kill, write the
-    same output. Answers kept under ``Redo.CHANGED`` are as they were judged then, whatever
-    `min_confidence` is now.
+    same output. A complete output tells its model, but not the `min_confidence` it was judged with,
+    so that cannot be checked: its answers are taken as they are, and so are those that are kept
+    under ``Redo.CHANGED``.
     """
     target, how = Path(output), settings or ScanSettings()
     check_results_path(target)
     scan = Scan(find_songs(paths), target, model, how)
     with ExitStack() as stack:
-        stack.enter_context(_locked(target))
-        journal = _open_journal(target, model, how)
+        stack.enter_context(locked(target))
+        kind = _kind(model, how)
+        journal = _open_journal(target, kind, how.redo)
         if journal is None:
-            _check_complete(scan)
+            check_complete(scan, kind)
         else:
             scan._go_on(stack.enter_context(journal))
         yield scan
 
 
-def _open_journal(output: Path, model: GenreModel, settings: ScanSettings) -> Journal | None:
-    """Open or begin a journal; None where the output is complete and stays."""
-    card = model.card
+def _kind(model: GenreModel, settings: ScanSettings) -> ScanKind:
     fingerprint = hashlib.sha256(model.graph).hexdigest()
-    kind = ScanKind(card.name, card.version, fingerprint, settings.min_confidence)
+    return ScanKind(model.card.name, model.card.version, fingerprint, settings.min_confidence)
+
+
+def _open_journal(output: Path, kind: ScanKind, redo: Redo) -> Journal | None:
+    """Open or begin a journal; None where the output is complete and stays."""
     path = output.with_name(output.name + _JOURNAL)
-    again = settings.redo is Redo.ALL
+    again = redo is Redo.ALL
     if path.exists():
         journal = Journal(path)
         if journal.kind == kind and (journal.anew or not again):
             return journal
         journal.close()
         if not again:
-            raise _other_kind(journal.kind, kind, path)
+            raise other_kind(journal.kind, kind, path)
     elif output.exists():
-        old = _old_results(output, kind if settings.redo is Redo.CHANGED else None)
-        if settings.redo is Redo.NOTHING:
+        if redo is Redo.NOTHING:
             return None
+        old = old_results(output, None if again else kind)
         return Journal.begin(path, kind, anew=again, old=() if again else old)
     return Journal.begin(path, kind, anew=again)
-
-
-def _old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
-    """Read a complete output; where `kind` is given, its model must be the same."""
-    results = read_song_results(output)
-    first = next(results, None)  # whatever is done with it, it must be a file of results
-
-    def checked() -> Iterator[SongResult]:
-        for result in chain(() if first is None else (first,), results):
-            if kind is not None and isinstance(result.answer, Prediction):
-                _check_model(output, result.answer.model, result.model_version, kind)
-            yield result
-
-    return checked()
-
-
-def _check_model(output: Path, model: str, version: str, kind: ScanKind) -> None:
-    if (model, version) != (kind.model, kind.model_version):
-        raise ParameterError(
-            f"{output} was made with the model {model} {version}, "
-            f"not with {kind.model} {kind.model_version}",
-            hint=_ANEW,
-        )
-
-
-def _other_kind(begun: ScanKind, asked: ScanKind, path: Path) -> ParameterError:
-    if (begun.model, begun.model_version) != (asked.model, asked.model_version):
-        what = (
-            f"the model {begun.model} {begun.model_version}, "
-            f"not with {asked.model} {asked.model_version}"
-        )
-    elif begun.fingerprint != asked.fingerprint:
-        what = f"another model that is called {begun.model} {begun.model_version} too"
-    else:
-        what = f"min-confidence {begun.min_confidence:g}, not with {asked.min_confidence:g}"
-    return ParameterError(
-        f"{path} is an unfinished scan that was begun with {what}",
-        hint=f"give the same to go on with it; {_ANEW}",
-    )
-
-
-def _check_complete(scan: Scan) -> None:
-    known = {result.path for result in read_song_results(scan.output)}
-    missing = [path for path in scan._songs if path not in known]
-    if missing:
-        raise ParameterError(
-            f"{scan.output} is complete, but {len(missing)} of {len(scan._songs)} songs found are "
-            f"not in it, such as {missing[0]}",
-            hint="--changed listens to what is new or altered; or choose another output",
-        )
-    scan.complete = True
-
-
-@contextmanager
-def _locked(output: Path) -> Iterator[None]:
-    """Let one scan at a time write an output."""
-    from filelock import FileLock, Timeout
-
-    path = output.with_name(output.name + _LOCK)
-    lock = FileLock(path)
-    try:
-        path.parent.stat()  # the lock would make a folder that is missing
-        lock.acquire(timeout=0)
-    except Timeout as err:
-        raise ResultsError(
-            f"another scan is writing {output}", hint="wait for it, or choose another output"
-        ) from err
-    except OSError as err:
-        raise ResultsError(
-            f"cannot write {output}: {err.strerror or err}",
-            hint="choose a folder that exists and that you may write to",
-        ) from err
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # removed while it is still held, so nobody's new lock is
-            path.unlink()
-        lock.release()
 
 
 def _is_text(name: str) -> bool:

@@ -32,6 +32,7 @@ __all__ = ["WorkerError", "WorkerSetup", "listen_in_processes"]
 Heard = SongResult | Recognised
 
 _TICK = 1.0  # seconds between two looks at who is late
+_START = 60.0  # seconds that a worker may take to begin, on a machine that is busy or slow
 _MAX_STILLBORN = 3  # workers in a row that may die before they can listen
 _BLAS_THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
@@ -85,7 +86,7 @@ def listen_in_processes(
     jobs : int
         Number of processes.
     time_limit : float
-        Seconds after which a song is given up.
+        Seconds after which a song is given up; a process that begins has a minute at least.
 
     Yields
     ------
@@ -179,7 +180,8 @@ class _Crew:
             yield from self._hear(worker)
         for worker in [w for w in self._workers if w not in spoke and (w.path or not w.ready)]:
             worker.waited += passed
-            if worker.waited > self._time_limit:
+            limit = self._time_limit if worker.ready else max(self._time_limit, _START)
+            if worker.waited > limit:
                 yield from self._give_up(worker)
 
     def _hear(self, worker: _Worker) -> Iterator[Heard]:

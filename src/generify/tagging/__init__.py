@@ -10,9 +10,10 @@ What stays: mode, owner, extended attributes, all other tags, the sound. What ch
 the time of change, and that a file with several names (hard links) is tagged under the given one.
 A symbolic link stays one; the file it leads to is tagged.
 
-In it: :func:`tag_songs`, :func:`tag_files`, :class:`TagOptions`, :class:`TagChange`,
-:class:`Reason`, :func:`undo`, :func:`read_vocabulary`, :data:`MUSICBRAINZ_NAMES`,
-:func:`default_folder`; single files are :mod:`generify.tag_formats`' matter.
+In it: :func:`tag_songs`, :func:`tag_results`, :func:`tag_files`, :class:`TagOptions`,
+:class:`TagChange`, :class:`Reason`, :func:`undo`, :func:`read_vocabulary`,
+:data:`MUSICBRAINZ_NAMES`, :func:`default_folder`; single files are :mod:`generify.tag_formats`'
+matter.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from generify.tagging.choice import Reason, TagChange, TagOptions
 from generify.tagging.journal import default_folder
 from generify.tagging.undoing import undo
 from generify.tagging.vocabulary import MUSICBRAINZ_NAMES, read_vocabulary
-from generify.tagging.writing import tag_files, tag_songs
+from generify.tagging.writing import tag_files, tag_results, tag_songs
 
 __all__ = [
     "MUSICBRAINZ_NAMES",
@@ -34,6 +35,7 @@ __all__ = [
     "read_genres",
     "read_vocabulary",
     "tag_files",
+    "tag_results",
     "tag_songs",
     "undo",
 ]

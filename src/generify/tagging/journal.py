@@ -3,8 +3,10 @@
 A line is on the disk before its file is replaced. So a line whose file is still the old one is
 harmless, and a line that was cut by a kill belongs to a file that was not touched.
 
-In it: :class:`Entry`, :class:`Journal`, :func:`read_journal`, :func:`latest_journal`,
-:func:`default_folder`.
+One run at a time has a journal: it holds the lock ``.JOURNAL.generify-lock`` beside it.
+
+In it: :class:`Entry`, :class:`Journal`, :func:`read_journal`, :func:`held`,
+:func:`latest_journal`, :func:`default_folder`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import starmap
@@ -27,11 +29,13 @@ from generify.tag_formats import TagError
 from generify.tagging.delta import Delta
 from generify.tagging.replacement import sync_folder
 
-__all__ = ["Entry", "Journal", "default_folder", "latest_journal", "read_journal"]
+__all__ = ["Entry", "Journal", "default_folder", "held", "latest_journal", "read_journal"]
 
 FOLDER_VARIABLE = "GENERIFY_STATE_DIR"
 _SUFFIX = ".ndjson"
+_LOCK = ".generify-lock"
 _VERSION = 1
+_BEGINNING = f'{{"version": {_VERSION}, "path": "'.encode()
 
 
 def default_folder() -> Path:
@@ -144,7 +148,7 @@ class Journal:
     Raises
     ------
     TagError
-        When the folder of journals cannot be made.
+        When the folder of journals cannot be made, or the file is another one than a journal.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -152,9 +156,16 @@ class Journal:
         name = f"{now:%Y-%m-%dT%H-%M-%S.%f}-{os.getpid()}{_SUFFIX}"
         self.path = path or default_folder() / name
         self._stream: BinaryIO | None = None
+        self._holding = ExitStack()
         try:
             if path is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+            elif not _may_go_on(self.path):
+                raise TagError(
+                    f"{self.path} is there and is not a journal of generify tag, so nothing was "
+                    "changed",
+                    hint="choose a new file with --journal FILE",
+                )
         except OSError as err:
             raise self._error(err) from err
 
@@ -176,7 +187,7 @@ class Journal:
         Raises
         ------
         TagError
-            When it cannot be written; the journal is as before.
+            When it cannot be written, or another run has it; the journal is as before.
         """
         try:
             if self._stream is None:
@@ -186,17 +197,82 @@ class Journal:
             raise self._error(err) from err
 
     def _open(self) -> BinaryIO:
-        stream = self.path.open("ab", buffering=0)
-        _cut_unfinished_line(self.path)
-        sync_folder(self.path.parent)
+        with ExitStack() as opening:
+            opening.enter_context(held(self.path))
+            stream = opening.enter_context(self.path.open("ab", buffering=0))
+            _cut_unfinished_line(self.path)
+            sync_folder(self.path.parent)
+            self._holding = opening.pop_all()
         return stream
 
     def close(self) -> None:
         """Close the file, and remove it when nothing could be written."""
-        if self._stream is not None:
-            self._stream.close()
-            if self.path.is_file() and not self.path.stat().st_size:
-                self.path.unlink()
+        with self._holding:
+            if self._stream is not None:
+                self._stream.close()
+                if self.path.is_file() and not self.path.stat().st_size:
+                    self.path.unlink()
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Have a journal alone: nobody else adds to it or undoes it meanwhile.
+
+    Parameters
+    ----------
+    path : Path
+        The journal; it need not exist.
+
+    Yields
+    ------
+    None
+        While the lock is held.
+
+    Raises
+    ------
+    TagError
+        When another run holds it.
+    OSError
+        When there can be no lock beside it.
+    """
+    from filelock import FileLock, Timeout
+
+    if path.exists() and not path.is_file():  # a device keeps nothing that could be lost
+        yield
+        return
+    real = path.resolve()
+    real.parent.stat()  # the lock would make a folder that is missing
+    name = real.with_name(f".{real.name}{_LOCK}")
+    lock = FileLock(name, thread_local=False)  # a generator may be ended by another thread
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as err:
+        raise TagError(
+            f"the run of the journal {path} is still tagging, or being undone",
+            hint="wait until it has ended, or give another with --journal FILE",
+        ) from err
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # removed while it is still held, so nobody's new lock is
+            name.unlink()
+        lock.release()
+
+
+def _may_go_on(path: Path) -> bool:
+    """Whether nothing is lost by adding lines: a new or empty file, or one of whole entries."""
+    if not path.exists() or not path.stat().st_size:
+        return True
+    with path.open("rb") as stream:
+        if stream.read(len(_BEGINNING)) != _BEGINNING:
+            return False
+        stream.seek(0)
+        line = stream.readline()
+    try:
+        # Without its newline it is the one line of a run that was killed.
+        return not line.endswith(b"\n") or bool(Entry.from_line(line))
+    except ValueError:
+        return False
 
 
 def _append_line(stream: BinaryIO, line: bytes) -> None:

@@ -6,17 +6,22 @@ In it: :func:`undo`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from generify.errors import Failure
 from generify.tag_formats import TagError
 from generify.tagging.choice import Reason, TagChange
 from generify.tagging.delta import apply_delta
-from generify.tagging.journal import Entry, latest_journal, read_journal
+from generify.tagging.journal import Entry, held, latest_journal, read_journal
 from generify.tagging.replacement import Target, hash_file, remove_abandoned, working_copy
 
 __all__ = ["undo"]
+
+_State = tuple[str, tuple[str, ...]]
+"""Hash and genres of a file before a replacement."""
 
 
 def undo(journal: str | Path | None = None) -> Iterator[TagChange | Failure]:
@@ -36,7 +41,7 @@ def undo(journal: str | Path | None = None) -> Iterator[TagChange | Failure]:
     Raises
     ------
     TagError
-        When there is no such journal or it cannot be read.
+        When there is no such journal, it cannot be read, or its run is still tagging.
 
     Notes
     -----
@@ -45,21 +50,50 @@ def undo(journal: str | Path | None = None) -> Iterator[TagChange | Failure]:
     twice takes back two runs.
     """
     path = latest_journal() if journal is None else Path(journal)
-    all_back = True
-    swept: set[Path] = set()
-    for entry in read_journal(path):
-        result = _undo_entry(entry, swept)
-        all_back &= not isinstance(result, Failure)
-        yield result
-    if all_back:
-        path.unlink(missing_ok=True)
+    with _alone(path):
+        states = _states(read_journal(path))
+        all_back = True
+        swept: set[Path] = set()
+        for entry in read_journal(path):
+            result = _undo_entry(entry, states, swept)
+            all_back &= not isinstance(result, Failure)
+            yield result
+        if all_back:
+            path.unlink(missing_ok=True)
 
 
-def _undo_entry(entry: Entry | Failure, swept: set[Path]) -> TagChange | Failure:
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(held(path))
+        except OSError as err:
+            reason = err.strerror or str(err)
+            raise TagError(
+                f"the journal {path} cannot be locked ({reason})",
+                hint="copy it to a folder that you may write to",
+            ) from err
+        yield
+
+
+def _states(entries: Iterable[Entry | Failure]) -> dict[str, deque[_State]]:
+    """Give what each file was before its replacements, the latest first."""
+    states: dict[str, deque[_State]] = defaultdict(deque)
+    for entry in entries:
+        if isinstance(entry, Entry):
+            states[entry.path].append((entry.hash_before, entry.genres_before))
+    return states
+
+
+def _undo_entry(
+    entry: Entry | Failure, states: dict[str, deque[_State]], swept: set[Path]
+) -> TagChange | Failure:
     if isinstance(entry, Failure):
         return entry
+    earlier = tuple(states[entry.path])  # its own and those of the entries before it
+    states[entry.path].popleft()
     try:
-        return _bring_back(entry, swept)
+        return _bring_back(entry, earlier, swept)
     except TagError as err:
         return Failure.from_error(entry.path, err)
     except OSError as err:
@@ -68,16 +102,14 @@ def _undo_entry(entry: Entry | Failure, swept: set[Path]) -> TagChange | Failure
         return Failure.from_error(entry.path, error)
 
 
-def _bring_back(entry: Entry, swept: set[Path]) -> TagChange:
+def _bring_back(entry: Entry, earlier: Iterable[_State], swept: set[Path]) -> TagChange:
     target = Target.check(entry.path)
     if target.path.parent not in swept:
         swept.add(target.path.parent)
         remove_abandoned(target.path.parent)
     now = hash_file(target.path)
-    if now == entry.hash_before:
-        return TagChange(entry.path, entry.genres_before, entry.genres_before, Reason.AS_BEFORE)
     if now != entry.hash_after:
-        raise TagError(f"{entry.path}: was changed after it was tagged, so it is left as it is")
+        return _leave(entry.path, now, earlier)
     with working_copy(target) as copy, target.path.open("rb") as tagged:
         apply_delta(entry.delta, tagged, copy.stream)
         copy.stream.flush()
@@ -90,3 +122,11 @@ def _bring_back(entry: Entry, swept: set[Path]) -> TagChange:
     return TagChange(
         entry.path, entry.genres, entry.genres_before, Reason.BROUGHT_BACK, written=True
     )
+
+
+def _leave(path: str, now: str, earlier: Iterable[_State]) -> TagChange:
+    """Leave a file that an undo before this one brought back, be it by several steps."""
+    for hash_before, genres in earlier:
+        if now == hash_before:
+            return TagChange(path, genres, genres, Reason.AS_BEFORE)
+    raise TagError(f"{path}: was changed after it was tagged, so it is left as it is")

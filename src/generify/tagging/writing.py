@@ -1,6 +1,6 @@
 """Many songs tagged, one after the other; what fails is kept beside what does not.
 
-In it: :func:`tag_songs`, :func:`tag_files`.
+In it: :func:`tag_songs`, :func:`tag_results`, :func:`tag_files`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from generify.tagging.replacement import Target, hash_file, remove_abandoned, wo
 if TYPE_CHECKING:
     from generify.model import GenreModel
     from generify.prediction import Prediction
+    from generify.results import SongResult
 
-__all__ = ["tag_files", "tag_songs"]
+__all__ = ["tag_files", "tag_results", "tag_songs"]
 
 
 def tag_songs(
@@ -56,7 +57,35 @@ def tag_songs(
     -----
     Each song is tagged before the next result is asked for.
     """
-    yield from _tag(results, options or TagOptions())
+    yield from _tag(((result, None) for result in results), options or TagOptions())
+
+
+def tag_results(
+    results: Iterable[SongResult], options: TagOptions | None = None
+) -> Iterator[TagChange | Failure]:
+    """Write genres that were predicted earlier, where the recordings are still the same.
+
+    Parameters
+    ----------
+    results : iterable of SongResult
+        As :func:`generify.results.read_song_results` gives them.
+    options : TagOptions, optional
+        What may be written.
+
+    Yields
+    ------
+    TagChange or Failure
+        One for each result, in order. A file that would be tagged but holds another recording than
+        the one predicted is a failure; where the recording is not known this cannot be told.
+
+    Raises
+    ------
+    TagError
+        When the journal cannot be begun.
+    MissingExtraError
+        When mutagen is not installed.
+    """
+    yield from _tag(((r.answer, r.recording) for r in results), options or TagOptions())
 
 
 def tag_files(
@@ -90,7 +119,7 @@ def tag_files(
         When the model cannot be used.
     """
     chosen = options or TagOptions()
-    yield from _tag((_look_and_listen(path, model, chosen) for path in paths), chosen)
+    yield from _tag(((_look_and_listen(path, model, chosen), None) for path in paths), chosen)
 
 
 def _look_and_listen(
@@ -109,28 +138,39 @@ def _look_and_listen(
 
 
 def _tag(
-    results: Iterable[Prediction | TagChange | Failure], options: TagOptions
+    results: Iterable[tuple[Prediction | TagChange | Failure, str | None]], options: TagOptions
 ) -> Iterator[TagChange | Failure]:
+    """Tag songs; with each result comes the hash of its recording, where it is known."""
     swept: set[Path] = set()
     keeper = nullcontext() if options.dry_run else closing(Journal(options.journal))
     with keeper as journal:
-        for result in results:
+        for result, recording in results:
             if isinstance(result, Failure | TagChange):
                 yield result
                 continue
             try:
-                yield _tag_song(result, options, journal, swept)
+                yield _tag_song(result, options, journal, swept, recording=recording)
             except (TagError, AudioDecodeError) as err:
                 yield Failure.from_error(result.path, err)
 
 
 def _tag_song(
-    prediction: Prediction, options: TagOptions, journal: Journal | None, swept: set[Path]
+    prediction: Prediction,
+    options: TagOptions,
+    journal: Journal | None,
+    swept: set[Path],
+    *,
+    recording: str | None,
 ) -> TagChange:
     change = choose(prediction, read_genres(prediction.path), options)
     if not change.changes:
         return change
     target = Target.check(prediction.path)
+    if recording is not None and content_hash(target.path) != recording:
+        raise TagError(
+            f"{prediction.path}: is another recording than the one scanned",
+            hint="scan again with --changed",
+        )
     if target.n_links > 1:
         others = f"{target.n_links - 1} more name{'s' * (target.n_links > 2)} (hard links)"
         change = replace(change, warnings=(f"it has {others}, which keep the old tags",))

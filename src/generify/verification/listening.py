@@ -1,6 +1,7 @@
 """One file heard from its first to its last sample, and what that told.
 
-A file is decoded a minute at a time, so memory does not grow with its length. What was heard is
+A file is decoded a minute at a time, and its spectrum waits in a temporary file (6 MB an hour), so
+of what grows with its length only the fingerprint is in memory (0.2 MB an hour). What was heard is
 kept in the cache under the digest of the whole file, so that an interrupted run goes on where it
 was, and a byte that changed on disk is noticed although size and time are the same.
 
@@ -10,13 +11,13 @@ In it: :class:`Recording`, :func:`listen`, :func:`file_digest`, :func:`in_parall
 from __future__ import annotations
 
 import hashlib
-import os
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ from numpy.typing import NDArray
 from generify.audio import Audio, load_audio, probe_audio, resample
 from generify.cache import CacheEntry, FeatureCache, make_key
 from generify.containers import sniff_format
-from generify.duplicates import BLOCK_SAMPLES, Words, band_powers, fingerprint
+from generify.cores import n_cores
+from generify.duplicates import BLOCK_SAMPLES, N_BANDS, Words, band_powers, fingerprint
 from generify.errors import AudioDecodeError, ParameterError
 from generify.mel_grid import (
     GRID_HOP_LENGTH,
@@ -181,13 +183,20 @@ def file_digest(path: str | Path, algorithm: str = "sha256") -> str:
 
 
 class _Tally:
-    """What is counted and collected from block to block."""
+    """What is counted and collected from block to block.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    bands : binary file
+        Where band powers are collected, frame after frame; empty.
+    """
+
+    def __init__(self, bands: BinaryIO) -> None:
         self.seconds = 0.0
         self.n_samples = self.n_clipped = self.n_seconds = self.n_silent = 0
         self.peak = 0.0
-        self.bands: list[Floats] = []
+        self._bands = bands
+        self._n_frames = 0
         self.digest = hashlib.sha256()
 
     def add(self, audio: Audio) -> None:
@@ -203,7 +212,15 @@ class _Tally:
         # a constant offset is no sound, as in generify.audio.is_silent
         self.n_silent += int((highest - lowest < 2 * _SILENT_PEAK).sum())
         self.n_clipped += int((np.abs(samples) >= _FULL_SCALE).sum())
-        self.bands.append(_bands(resample(samples, rate, GRID_SAMPLE_RATE)))
+        bands = _bands(resample(samples, rate, GRID_SAMPLE_RATE))
+        self._bands.write(bands.T.astype(np.float32, copy=False).tobytes())
+        self._n_frames += bands.shape[1]
+
+    def words(self) -> Words:
+        """Give the fingerprint of all blocks so far."""
+        self._bands.flush()
+        shape = (self._n_frames, N_BANDS)
+        return fingerprint(np.memmap(self._bands, np.float32, mode="r", shape=shape).T)
 
 
 def _bands(samples: Floats) -> Floats:
@@ -219,7 +236,11 @@ def _bands(samples: Floats) -> Floats:
 
 
 def _hear(path: str | Path, digest: str) -> Recording:
-    tally = _Tally()
+    with tempfile.TemporaryFile() as bands:
+        return _heard(path, digest, _Tally(bands))
+
+
+def _heard(path: str | Path, digest: str, tally: _Tally) -> Recording:
     complaint, duration = "", 0.0
     try:
         info = probe_audio(path)
@@ -241,7 +262,7 @@ def _hear(path: str | Path, digest: str) -> Recording:
         silent=tally.n_silent / tally.n_seconds,
         clipped=tally.n_clipped / tally.n_samples,
         samples=tally.digest.hexdigest(),
-        words=fingerprint(np.concatenate(tally.bands, axis=1)),
+        words=tally.words(),
     )
 
 
@@ -289,7 +310,7 @@ def in_parallel(job: Callable[[T], R], items: Iterable[T], jobs: int = 0) -> Ite
     """
     if jobs < 0:
         raise ParameterError(f"jobs must be 0 or more, got {jobs}")
-    n_threads = jobs or os.cpu_count() or 1
+    n_threads = jobs or n_cores()
     pool = ThreadPoolExecutor(max_workers=n_threads)
     waiting: deque[Future[R]] = deque()
     try:

@@ -1,0 +1,169 @@
+"""What an earlier scan left: whether it may be gone on with, and by whom.
+
+In it: :func:`locked`, :func:`check_complete`, :func:`old_results`, :func:`other_kind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generify.errors import ParameterError
+from generify.prediction import Prediction
+from generify.results import ResultsError, SongResult, read_song_results
+from generify.scan.journal import ScanKind
+
+if TYPE_CHECKING:
+    from generify.scan.scanning import Scan
+
+__all__ = ["check_complete", "locked", "old_results", "other_kind"]
+
+_LOCK = ".lock"
+_ANEW = "--again listens to everything anew; or choose another output"
+
+
+@contextmanager
+def locked(output: Path) -> Iterator[None]:
+    """Let one scan at a time write an output.
+
+    Parameters
+    ----------
+    output : Path
+        A file or folder on a disk.
+
+    Yields
+    ------
+    None
+        While it is held.
+
+    Raises
+    ------
+    ResultsError
+        When another scan holds it, or nothing can be written there.
+    """
+    from filelock import FileLock, Timeout
+
+    path = output.with_name(output.name + _LOCK)
+    lock = FileLock(path)
+    try:
+        path.parent.stat()  # the lock would make a folder that is missing
+        lock.acquire(timeout=0)
+    except Timeout as err:
+        raise ResultsError(
+            f"another scan is writing {output}", hint="wait for it, or choose another output"
+        ) from err
+    except OSError as err:
+        raise ResultsError(
+            f"cannot write {output}: {err.strerror or err}",
+            hint="choose a folder that exists and that you may write to",
+        ) from err
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # removed while it is still held, so nobody's new lock is
+            path.unlink()
+        lock.release()
+
+
+def check_complete(scan: Scan, kind: ScanKind | None = None) -> None:
+    """Take a complete output for what a scan asks for, or refuse.
+
+    Parameters
+    ----------
+    scan : Scan
+        Is complete afterwards.
+    kind : ScanKind, optional
+        What is asked for; only the model's name and version can be compared, as nothing else is in
+        an output.
+
+    Raises
+    ------
+    ParameterError
+        When the output was made with another model, or some of the songs are not in it.
+    ResultsError
+        When it holds something else.
+    """
+    known = {result.path for result in old_results(scan.output, kind)}
+    missing = [path for path in scan.songs if path not in known]
+    if missing:
+        raise ParameterError(
+            f"{scan.output} is complete, but {len(missing)} of {len(scan.songs)} songs found are "
+            f"not in it, such as {missing[0]}",
+            hint="--changed listens to what is new or altered; or choose another output",
+        )
+    scan.complete = True
+
+
+def old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
+    """Read a complete output.
+
+    Parameters
+    ----------
+    output : Path
+        The file.
+    kind : ScanKind or None
+        Where it is given, its model must be the one that made the output.
+
+    Returns
+    -------
+    iterator of SongResult
+        Raises :class:`~generify.errors.ParameterError` at an answer of another model.
+
+    Raises
+    ------
+    ResultsError
+        At once, when the file holds something else.
+    """
+    results = read_song_results(output)
+    first = next(results, None)  # whatever is done with it, it must be a file of results
+
+    def checked() -> Iterator[SongResult]:
+        for result in chain(() if first is None else (first,), results):
+            if kind is not None and isinstance(result.answer, Prediction):
+                _check_model(output, result.answer.model, result.model_version, kind)
+            yield result
+
+    return checked()
+
+
+def _check_model(output: Path, model: str, version: str, kind: ScanKind) -> None:
+    # `generify predict -o` writes no version.
+    if model != kind.model or version not in ("", kind.model_version):
+        raise ParameterError(
+            f"{output} was made with the model {f'{model} {version}'.strip()}, "
+            f"not with {kind.model} {kind.model_version}",
+            hint=_ANEW,
+        )
+
+
+def other_kind(begun: ScanKind, asked: ScanKind, path: Path) -> ParameterError:
+    """Say in what an unfinished scan differs from the one that is asked for.
+
+    Parameters
+    ----------
+    begun, asked : ScanKind
+        Two that are not the same.
+    path : Path
+        The unfinished scan.
+
+    Returns
+    -------
+    ParameterError
+        To raise.
+    """
+    if (begun.model, begun.model_version) != (asked.model, asked.model_version):
+        what = (
+            f"the model {begun.model} {begun.model_version}, "
+            f"not with {asked.model} {asked.model_version}"
+        )
+    elif begun.fingerprint != asked.fingerprint:
+        what = f"another model that is called {begun.model} {begun.model_version} too"
+    else:
+        what = f"min-confidence {begun.min_confidence:g}, not with {asked.min_confidence:g}"
+    return ParameterError(
+        f"{path} is an unfinished scan that was begun with {what}",
+        hint=f"give the same to go on with it; {_ANEW}",
+    )

@@ -1,0 +1,323 @@
+"""The site's pages as the server renders them: no browser is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from generify.model import ModelCard, load_model
+from generify.web import pages
+from generify.web.problems import problem
+from generify.web.settings import Settings
+
+STATIC = Path(pages.__file__).parent / "static"
+PAGES = {
+    "/": "Generify: what genre is this song?",
+    "/western": "Western music – Generify",
+    "/indian": "Indian music – Generify",
+    "/history": "History – Generify",
+    "/models": "Models – Generify",
+    "/about": "How it works – Generify",
+}
+MAX_TRANSFER = 150_000  # bytes a page with all that it loads
+SERVED_BY_THE_API = ("/api/", "/docs")
+
+
+class _Reader(HTMLParser):
+    """What a page holds: its tags with their attributes, and its texts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.script_texts: list[str] = []
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_data(self, data: str) -> None:
+        (self.script_texts if self._inside in ("script", "style") else self.texts).append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def all(self, attribute: str) -> list[str]:
+        return [a[attribute] or "" for _, a in self.tags if attribute in a]
+
+
+class _Catalogue:
+    def __init__(self, *cards: ModelCard) -> None:
+        self._cards = {card.name: card for card in cards}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._cards)
+
+    def card(self, name: str) -> ModelCard:
+        return self._cards[name]
+
+    def figures(self, name: str) -> tuple[str, ...]:
+        return ("confusion", "roc")
+
+
+class Visitor:
+    """Asks an application without a server between them."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+
+    def get(self, address: str) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
+                return await client.get(address)
+
+        return asyncio.run(ask())
+
+
+def site(*cards: ModelCard, **settings: Any) -> Visitor:
+    app = FastAPI()
+    app.state.site = SimpleNamespace(settings=Settings(**settings), models=_Catalogue(*cards))
+    pages.add_pages(app)
+    return Visitor(app)
+
+
+@pytest.fixture(scope="module")
+def cards() -> tuple[ModelCard, ...]:
+    return load_model("western").card, load_model("indian").card
+
+
+@pytest.fixture(scope="module")
+def visitor(cards: tuple[ModelCard, ...]) -> Visitor:
+    return site(*cards)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_is_there(visitor: Visitor, path: str) -> None:
+    answer = visitor.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert f"<title>{PAGES[path]}</title>" in answer.text
+    assert answer.text.lstrip().startswith('<!doctype html>\n<html lang="en">')
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_inline(visitor: Visitor, path: str) -> None:
+    page = _Reader(visitor.get(path).text)
+    assert not [text for text in page.script_texts if text.strip()]
+    assert not [name for _, attributes in page.tags for name in attributes if name == "style"]
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert "style" not in [tag for tag, _ in page.tags]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_comes_from_elsewhere(visitor: Visitor, path: str) -> None:
+    page = _Reader(visitor.get(path).text)
+    addresses = page.all("src") + page.all("href") + page.all("action")
+    assert all(address.startswith(("/", "#")) for address in addresses)
+    assert not any(address.startswith("//") for address in addresses)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_links_lead_somewhere(visitor: Visitor, path: str) -> None:
+    page = _Reader(visitor.get(path).text)
+    for address in {*page.all("href"), *page.all("src")}:
+        target, _, fragment = address.partition("#")
+        if target.startswith(SERVED_BY_THE_API):
+            continue
+        answer = visitor.get(target) if target else visitor.get(path)
+        assert answer.status_code == 200, address
+        if fragment:
+            assert fragment in _Reader(answer.text).all("id"), address
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_are_well_formed_for_readers(visitor: Visitor, path: str) -> None:
+    page = _Reader(visitor.get(path).text)
+    ids = page.all("id")
+    assert len(ids) == len(set(ids))
+    assert [tag for tag, _ in page.tags].count("h1") == 1
+    assert all("alt" in attributes for tag, attributes in page.tags if tag == "img")
+    assert {*page.all("for"), *page.all("aria-labelledby")} <= set(ids)
+    current = [a for tag, a in page.tags if tag == "a" and "aria-current" in a]
+    assert [a["href"] for a in current] == [path]
+
+
+def _imports(name: str) -> set[str]:
+    """All modules that a module loads, itself too."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            text = (STATIC / module).read_text(encoding="utf-8")
+            waiting += re.findall(r'from "\./([\w.-]+)"', text)
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_light(visitor: Visitor, path: str) -> None:
+    answer = visitor.get(path)
+    addresses = _Reader(answer.text).all("src") + _Reader(answer.text).all("href")
+    files = {a.partition("?")[0].removeprefix("/static/") for a in addresses if "/static/" in a}
+    modules = set[str]().union(*(_imports(name) for name in files if name.endswith(".js")))
+    sizes = [(STATIC / name).stat().st_size for name in files | modules]
+    assert len(answer.content) + sum(sizes) < MAX_TRANSFER
+
+
+def test_every_static_file_is_used() -> None:
+    texts = [p.read_text(encoding="utf-8") for p in (STATIC.parent / "templates").glob("*.html")]
+    texts += [p.read_text(encoding="utf-8") for p in STATIC.glob("*.js")]
+    unused = [p.name for p in STATIC.iterdir() if not any(p.name in text for text in texts)]
+    assert not unused
+
+
+def test_files_with_a_fingerprint_are_kept(visitor: Visitor) -> None:
+    address = next(a for a in _Reader(visitor.get("/").text).all("href") if "site.css" in a)
+    assert "immutable" in visitor.get(address).headers["cache-control"]
+    assert visitor.get("/static/site.css").headers["cache-control"] == "no-cache"
+    assert visitor.get("/static/nothing.css?1").status_code == 404
+
+
+def test_names_are_escaped(cards: tuple[ModelCard, ...]) -> None:
+    evil = '"><script>alert(1)</script>'
+    metrics = {**cards[1].metrics, "split": evil, "split_meaning": evil}
+    card = replace(cards[1], name=evil, limits=evil, licence=evil, dataset=evil, metrics=metrics)
+    client = site(card)
+    for path in ("/", "/models", "/history", f"/worlds/{evil.replace('/', '%2F')}"):
+        assert "<script>alert" not in client.get(path).text
+
+
+def test_a_model_of_ones_own_has_a_page(cards: tuple[ModelCard, ...]) -> None:
+    card = replace(cards[1], name="salsa & co")
+    client = site(card)
+    home = client.get("/")
+    (address,) = {a for a in _Reader(home.text).all("href") if a.startswith("/worlds/")}
+    page = client.get(address)
+    assert page.status_code == 200
+    assert "<title>Salsa &amp; co – Generify</title>" in page.text
+    assert "One world" in home.text
+    assert client.get("/models").status_code == 200
+    # A site without the bundled models neither shows nor links them.
+    assert client.get("/western").status_code == 404
+    assert "/western" not in _Reader(home.text).all("href")
+
+
+def test_a_card_without_figures_is_shown(cards: tuple[ModelCard, ...]) -> None:
+    client = site(replace(cards[0], metrics={}, limits="", licence="", attribution="", date=""))
+    for path in ("/", "/western", "/models"):
+        assert client.get(path).status_code == 200
+
+
+def test_models_page_quotes_the_card(visitor: Visitor, cards: tuple[ModelCard, ...]) -> None:
+    text = re.sub(r"\s+", " ", visitor.get("/models").text)
+    for card in cards:
+        assert f"{card.metrics['accuracy']:.1%}".replace("%", " %") in text
+        assert f"right of {card.metrics['n_tracks']} test songs" in text
+        assert card.metrics["split_meaning"] in text
+    # What western's blues were called, from the card: 15 rightly, 15 jazz.
+    assert '<th scope="row">Blues</th><td class="heat-4">15</td>' in text
+
+
+def test_history_says_whose_it_is(cards: tuple[ModelCard, ...]) -> None:
+    assert "Nobody else sees it" in site(*cards).get("/history").text
+    assert "everybody who uses this server" in site(*cards, history="shared").get("/history").text
+    off = site(*cards, history="off")
+    assert "keeps no history" in off.get("/history").text
+    assert "Last songs" not in off.get("/").text
+
+
+def test_limits_are_said(cards: tuple[ModelCard, ...]) -> None:
+    text = site(*cards, max_upload_bytes=2_500_000_000, max_seconds=5400.0).get("/western").text
+    assert "up to 2.5 GB and 90 minutes" in text
+    assert "localhost or over HTTPS" in text
+
+
+def test_the_form_works_without_scripts(visitor: Visitor) -> None:
+    page = _Reader(visitor.get("/indian").text)
+    (form,) = [a for tag, a in page.tags if tag == "form"]
+    assert form["action"] == "/api/v1/predictions"
+    assert form["method"] == "post"
+    assert form["enctype"] == "multipart/form-data"
+    fields = {a["name"]: a.get("value") for tag, a in page.tags if tag == "input" and "name" in a}
+    assert fields == {"model": "indian", "timeline": "true", "file": None}
+
+
+def test_errors_are_pages(cards: tuple[ModelCard, ...]) -> None:
+    client = site(*cards)
+
+    @client.app.get("/wrong")
+    def wrong(request: pages.Request) -> pages.Response:
+        return pages.error_page(request, problem("not-found", "there is no <b>", hint="look"))
+
+    answer = client.get("/wrong")
+    assert answer.status_code == 404
+    assert "There is no &lt;b&gt;." in answer.text
+    assert "Look." in answer.text
+
+
+def test_genres_have_hues_apart(cards: tuple[ModelCard, ...]) -> None:
+    for card in cards:
+        hues = {pages._hue(card, genre) for genre in card.genres}
+        assert len(hues) == len(card.genres)
+    assert pages._hue(cards[0], "polka") == "hue-none"
+
+
+def _themes() -> Iterator[tuple[str, dict[str, str]]]:
+    """Colours of both themes, from the style sheet."""
+    text = (STATIC / "site.css").read_text(encoding="utf-8")
+    for name, start in (("light", ":root {"), ("dark", ':root[data-theme="dark"], .stage')):
+        block = text[text.index(start) :].split("}")[0]
+        yield name, dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", block))
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(("name", "theme"), list(_themes()))
+def test_contrast(name: str, theme: dict[str, str]) -> None:
+    # WCAG 2.2 AA: 4.5 for text, 3 for what is drawn and for the edges of fields.
+    for ground in ("--ground", "--card", "--sunk"):
+        for text in ("--ink", "--faint"):
+            assert _contrast(theme[text], theme[ground]) >= 4.5, (text, ground)
+    for drawn in [f"--g{hue}" for hue in range(10)] + ["--strong-line", "--none"]:
+        assert _contrast(theme[drawn], theme["--card"]) >= 3, drawn
+    for text in ("--good", "--bad"):
+        assert _contrast(theme[text], theme["--card"]) >= 4.5
+    assert _contrast(theme["--button"], theme["--on-button"]) >= 4.5
+
+
+def test_both_ways_into_the_dark_are_equal() -> None:
+    text = (STATIC / "site.css").read_text(encoding="utf-8")
+    by_system = text[text.index(':root:not([data-theme="light"]) {\n') :].split("}")[0]
+    by_switch = text[text.index(':root[data-theme="dark"], .stage') :].split("}")[0]
+    colours = re.compile(r"(--[\w-]+): (#[0-9a-f]{6})")
+    assert colours.findall(by_system) == colours.findall(by_switch)
+
+
+def test_bars_are_the_same_on_every_visit() -> None:
+    heights = pages._bar_heights()
+    assert heights == pages._bar_heights()
+    assert all(0 < height <= 100 for height in heights)
