@@ -244,6 +244,8 @@ def test_a_folder_of_partitions(
     heard.clear()
     assert scan(library, output, music_model) == first
     assert heard == []
+    with open_cluster_scan([library], output, music_model) as job:
+        assert job.complete
     shutil.copy(library / "tones0.wav", library / "new.wav")
     assert scan(library, output, music_model).n_songs == 13
     assert heard == [str(library / "new.wav")]

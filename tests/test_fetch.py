@@ -435,12 +435,14 @@ class TestTheWrongThing:
 
     @pytest.mark.parametrize("checksums", [{}, {"sha256": SHA256}])
     @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
+    @pytest.mark.parametrize("n_good", [0, 1])  # its head is read first, to tell what it is
     def test_a_disk_that_cannot_be_read_for_a_moment_costs_no_download(
-        self, number, checksums, server, tmp_path, monkeypatch
+        self, n_good, number, checksums, server, tmp_path, monkeypatch
     ):
         served = Served(ARCHIVE)
         facts = toy(Download(server.serve("/toy.tar.gz", served), None, checksums))
         real = Path.open
+        n_opened: list[int] = []
 
         class Unreadable(io.BytesIO):
             def read(self, *_: object) -> bytes:
@@ -452,15 +454,12 @@ class TestTheWrongThing:
             n_opened.append(1)
             return real(path, mode) if len(n_opened) <= n_good else Unreadable()
 
-        # Its head is read first, to tell what kind of archive it is.
-        for n_good in (0, 1):
-            n_opened: list[int] = []
-            with monkeypatch.context() as patch:
-                patch.setattr(Path, "open", unreadable)
-                with pytest.raises(DatasetError, match=os.strerror(number)) as caught:
-                    fetch(facts, tmp_path / "toy")
-            assert "cannot be had from" not in str(caught.value)
-            assert "cannot write" not in str(caught.value)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", unreadable)
+            with pytest.raises(DatasetError, match=os.strerror(number)) as caught:
+                fetch(facts, tmp_path / "toy")
+        assert "cannot be had from" not in str(caught.value)
+        assert "cannot write" not in str(caught.value)
         fetch(facts, tmp_path / "toy")
         assert_whole(tmp_path / "toy")
         assert served.n_sent == len(ARCHIVE)

@@ -38,7 +38,7 @@ OPTIONS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 PATHS = ("/", "/western", "/indian", "/history", "/models", "/about", "/docs")
-PATIENCE = 6_000  # ms; for a busy machine, where nothing is wrong it takes a second
+PATIENCE = 30_000  # ms; for a busy machine, where nothing is wrong it takes a second
 _MEANT_STATUS = re.compile(r"status of (4\d\d|502)")
 
 Visit = Callable[..., AbstractContextManager[Any]]

@@ -13,7 +13,7 @@ from generify.web.settings import describe_settings
 
 __all__ = ["register", "serve"]
 
-_HELP = """Serve the site and its API on this machine: drop a song, see its genre.
+_HELP = """Serve the site and its API on this machine.
 
 Everything below can be set in the environment, or in a TOML file (port = 8080: the same names,
 small, without GENERIFY_; lists as ["a", "b"], in the environment a,b) that --settings or

@@ -135,7 +135,7 @@ export function showTimeline(part, prediction, audio, signal) {
   box.setAttribute("aria-valuemax", duration.toFixed(1));
   box.addEventListener("click", (event) => {
     const { left, width } = box.getBoundingClientRect();
-    play(0);
+    play(((event.clientX - left) / width) * duration);
   });
   box.addEventListener("keydown", (event) => {
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
