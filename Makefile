@@ -12,7 +12,7 @@ demo: $(READY)
 
 # run all tests
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 # lint, types, docstrings
 check: $(READY)

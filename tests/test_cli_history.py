@@ -261,6 +261,29 @@ def test_an_export_that_cannot_be_written(filled: Path, command: Command, tmp_pa
     assert command("history", "export", "-o", tmp_path / "all.txt").code == 2
 
 
+@pytest.mark.parametrize("options", [(), ("--corrections",)])
+def test_an_export_of_nothing_has_its_header(
+    options: tuple[str, ...], filled: Path, command: Command
+) -> None:
+    full = command("history", "export", *options).out.splitlines()
+    assert len(full) == (2 if options else 6)
+    assert command("history", "clear", "--yes", "--corrections").code == 0
+    done = command("history", "export", *options)
+    assert (done.code, done.out.splitlines()) == (0, full[:1])
+
+
+def test_an_export_is_never_a_table(filled: Path, command: Command, tmp_path: Path) -> None:
+    done = command("history", "export", "--format", "table")
+    assert (done.code, done.out) == (2, "")
+    assert "'table' is not one of 'csv', 'json', 'ndjson'" in done.err
+    told = command("history", "export", "--help").out
+    assert "as CSV, JSON or NDJSON" in told
+    assert "else csv]" in " ".join(told.replace("│", " ").split())
+    output = tmp_path / "all.json"
+    assert command("history", "export", "-o", output, "--format", "csv").code == 0
+    assert len(read("csv", output.read_text(encoding="utf-8"))) == 5
+
+
 def test_clear_asks(filled: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     done = command("history", "clear", "--model", "indian")

@@ -102,6 +102,12 @@ def test_wrong_usage(library: Path, model_file: Path, command: Command, tmp_path
     output = tmp_path / "out.csv"
     assert "exclude each other" in refused("-o", output, "--changed", "--again")
     assert "Invalid value for '--jobs'" in refused("-o", output, "--jobs", -1)
+    missing = tmp_path / "nosuch"
+    done = command("scan", missing, "-m", model_file, "-o", output)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"error: there is no file or folder {missing}\nhint: give audio files, or folders of them\n"
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"library", "m.onnx"}
 
 

@@ -159,6 +159,43 @@ def test_from_results(
     assert "1 song tagged, 2 left alone (2 had a genre)" in done.err
 
 
+def test_from_results_that_lack_the_songs(
+    songs: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    results, other = tmp_path / "results.csv", tmp_path / "other"
+    assert command("scan", songs, "-o", results, "--model", model_file).code == 1  # d.mp3
+    other.mkdir()
+    shutil.copy(songs / "a.wav", other / "e.wav")
+    before = state_of(songs)
+    done = command("tag", other, "--from", results)
+    assert (done.code, done.out) == (1, "")
+    assert f"no song of {results} lies in {other}; scan it first" in done.err
+    done = command("tag", other / "e.wav", songs / "a.wav", "--from", results, "--dry-run")
+    assert (done.code, [row[0] for row in rows(done)]) == (1, ["a.wav"])
+    assert f"no song of {results} is {other / 'e.wav'}" in done.err
+    assert f"is {songs}" not in done.err
+    for gone in (tmp_path / "Nowhere", Path("x" * 300)):
+        done = command("tag", gone, songs, "--from", results)
+        assert (done.code, done.out) == (2, "")
+        assert f"error: there is no file or folder {gone}\nhint: give songs" in done.err
+    assert state_of(songs) == before
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_undo_that_fails_names_its_journal(
+    named: bool, songs: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    options = ("--journal", tmp_path / "journal") if named else ()
+    command("tag", songs, "--model", model_file, *options)
+    journal = tmp_path / "journal" if named else next(tmp_path.glob("state/tagging/*.ndjson"))
+    (songs / "a.wav").unlink()
+    done = command("tag", "--undo", *options)
+    assert done.code == 1
+    assert f"the journal {journal} is kept: mend what failed and run the same" in done.err
+    journal.unlink()
+    assert command("tag", "--undo", *options).code == 1
+
+
 def test_from_results_of_another_recording(
     songs: Path, model_file: Path, tmp_path: Path, command: Command
 ) -> None:

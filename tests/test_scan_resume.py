@@ -346,6 +346,61 @@ def test_only_what_changed_is_heard(
     assert list(read_song_results(output)) == list(read_song_results(tmp_path / f"anew{suffix}"))
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".ndjson", ".json", ".db"])
+def test_answers_for_songs_elsewhere_are_kept(
+    suffix: str, library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / f"out{suffix}"
+    (library / "a/empty.mp3").touch()
+    scan(library / "a", output, music_model)
+    (library / "a/3.wav").unlink()  # not ours to notice, as only b is looked through
+    before = list(read_song_results(output))
+    heard.clear()
+    summary = scan([library / "b", library / "c.wav"], output, music_model, CHANGED)
+    assert sorted(heard) == ["b/1.wav", "b/2.wav", "b/empty.mp3", "library/c.wav"]
+    assert names_in(output) == [*SONGS[:3], "a/empty.mp3", *SONGS[3:]]
+    assert list(read_song_results(output))[:4] == before
+    assert summary is not None
+    assert (summary.n_songs, summary.n_failed) == (8, 2)
+
+    (library / "b/2.wav").unlink()
+    scan(library / "b", output, music_model, CHANGED)  # drops what is gone below it, that alone
+    assert names_in(output) == [*SONGS[:3], "a/empty.mp3", "library/c.wav", "b/1.wav", SONGS[5]]
+    scan(library, output, music_model, CHANGED)
+    assert names_in(output) == ["a/1.wav", "a/2.wav", "a/empty.mp3", SONGS[3], *SONGS[5:]]
+
+
+def test_an_update_of_one_folder_and_then_another(
+    library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    scan(library / "c.wav", output, music_model)
+    scan(library / "a", output, music_model, CHANGED, stop_after=2)
+    scan(library / "b", output, music_model)  # goes on, so what was heard of a stays too
+    kept = names_in(output)
+    assert kept[0] == "library/c.wav"
+    assert sorted(kept[1:3]) == sorted(heard[1:3])
+    assert kept[3:] == list(SONGS[3:6])
+
+
+def test_the_same_folder_by_another_name(
+    library: Path,
+    music_model: GenreModel,
+    heard: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = tmp_path / "out.csv"
+    scan(library, output, music_model)
+    monkeypatch.chdir(library)
+    (tmp_path / "link").symlink_to(library)
+    for name in ("../library", tmp_path / "link", library):
+        scan(Path(name), output, music_model, CHANGED)
+        assert [Path(answer.path).name for answer in read_results(output)] == [
+            Path(song).name for song in SONGS
+        ]
+
+
 def test_nothing_changed(
     library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
 ) -> None:
@@ -613,6 +668,10 @@ def test_outputs_that_cannot_be(
     (tmp_path / "nothing").mkdir()
     with pytest.raises(ParameterError, match="no song in"):
         scan(tmp_path / "nothing", tmp_path / "out.csv", music_model)
+    for given in ([tmp_path / "nosuch"], [tmp_path / "nothing", tmp_path / "nosuch"]):
+        with pytest.raises(ParameterError, match=r"no file or folder .*nosuch$") as caught:
+            scan(given, tmp_path / "out.csv", music_model)
+        assert caught.value.hint == "give audio files, or folders of them"
     assert {path.name for path in tmp_path.iterdir()} == {"library", "folder.csv", "nothing"}
     assert heard == []
 

@@ -33,9 +33,15 @@ class ChangeTable:
     """
 
     def __init__(
-        self, how: Format, titles: tuple[str, str], options: TagOptions | None = None
+        self,
+        how: Format,
+        titles: tuple[str, str],
+        options: TagOptions | None = None,
+        *,
+        journal: Path | None = None,
     ) -> None:
         self._how, self._titles, self._options = how, titles, options
+        self._journal = options.journal if options else journal
         self._begun = False
 
     def show(self, changes: Iterable[TagChange | Failure], files: Sequence[Path] = ()) -> None:
@@ -94,10 +100,13 @@ class ChangeTable:
             parts.append(f"{n_failed} failed")
         say(", ".join(parts))
         if n_failed and not self._options:
-            say("the journal is kept, so that --undo can be tried again; remove it to give up")
+            say(
+                f"the journal {self._journal} is kept: mend what failed and run the same command "
+                "again, or remove the journal to give up"
+            )
         if n_changed and self._options and not self._is_dry:
-            journal = self._options.journal
-            say(f"to take it back: generify tag --undo{f' --journal {journal}' if journal else ''}")
+            named = f" --journal {self._journal}" if self._journal else ""
+            say(f"to take it back: generify tag --undo{named}")
 
 
 def _listed(genres: tuple[str, ...]) -> str:

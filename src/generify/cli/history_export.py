@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated
 
 import typer
 
 from generify.cli.checks import check_output
 from generify.cli.formats import Format, file_format
+from generify.cli.history_files import columns_of, write_records
 from generify.cli.history_options import (
     DatabaseOption,
     GenreFilter,
@@ -25,10 +23,15 @@ from generify.cli.history_options import (
     make_filter,
 )
 from generify.cli.history_tables import counted, flat_entry
-from generify.cli.options import FormatOption
 from generify.cli.terminal import say
 
 __all__ = ["register"]
+
+
+class _FileFormat(StrEnum):
+    CSV = Format.CSV
+    JSON = Format.JSON
+    NDJSON = Format.NDJSON
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +50,12 @@ def export(
         bool,
         typer.Option("--corrections", help="Corrections instead, as a manifest to train on."),
     ] = False,
-    how: FormatOption = Format.TABLE,
+    asked: Annotated[
+        _FileFormat | None,
+        typer.Option(
+            "--format", help="How to write it [default: as FILE ends, else csv]", show_default=False
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -56,49 +64,20 @@ def export(
     ] = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Write all entries, the earliest first; CSV unless told otherwise."""
+    """Write all entries, the earliest first, as CSV, JSON or NDJSON."""
     from generify.atomic import replacing
     from generify.errors import HistoryError
     from generify.history import open_history
 
-    how = file_format(output, how)
+    how = Format(asked or Format.CSV) if asked or not output else file_format(output, Format.TABLE)
     check_output(output)
     wanted = make_filter(name, genre, model, (since, until), unknown)
     with open_history(database, create=False) as history:
         found = history.corrections() if corrections else history.export(wanted)
-        records = (flat_entry(e.to_dict()) if how in _FLAT else e.to_dict() for e in found)
+        records = (flat_entry(e.to_dict()) if how is Format.CSV else e.to_dict() for e in found)
         place = nullcontext() if output is None else replacing(output, HistoryError)
         with place as temporary:
-            n_written = _write_to(temporary, records, how)
+            n_written = write_records(temporary, records, how, columns_of(corrections))
     if output is not None:
         what = ("correction",) if corrections else ("entry", "entries")
         say(f"wrote {counted(n_written, *what)} to {output}")
-
-
-_FLAT = frozenset((Format.TABLE, Format.CSV))
-
-
-def _write_to(path: Path | None, records: Iterable[Mapping[str, Any]], how: Format) -> int:
-    if path is None:
-        return _write(sys.stdout, records, how)
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-        return _write(stream, records, how)
-
-
-def _write(stream: TextIO, records: Iterable[Mapping[str, Any]], how: Format) -> int:
-    """Write record by record, so that a million of them need no memory."""
-    n = 0
-    table = csv.writer(stream, lineterminator="\n")
-    if how is Format.JSON:
-        stream.write("[")
-    for n, record in enumerate(records, start=1):
-        if how in _FLAT:
-            if n == 1:
-                table.writerow(record)
-            table.writerow(record.values())
-            continue
-        line = json.dumps(record, ensure_ascii=False)
-        stream.write(f"{line}\n" if how is Format.NDJSON else f"{',' * (n > 1)}\n{line}")
-    if how is Format.JSON:
-        stream.write("\n]\n")
-    return n

@@ -50,7 +50,8 @@ _Jobs = Annotated[
 _Changed = Annotated[
     bool,
     typer.Option(
-        "--changed", help="Bring a complete FILE up to date: hear only new and altered songs."
+        "--changed",
+        help="Bring FILE up to date for PATH: hear only new and altered songs, keep all others.",
     ),
 ]
 _Again = Annotated[bool, typer.Option("--again", help="Listen to everything anew, replacing FILE.")]

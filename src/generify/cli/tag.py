@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +12,10 @@ from generify.cli.changes import ChangeTable
 from generify.cli.checks import check_extra, check_output
 from generify.cli.formats import Format
 from generify.cli.options import FormatOption, ModelOption
-from generify.errors import Failure, ParameterError
-from generify.tagging import TagChange, TagOptions, read_vocabulary, tag_files, tag_results, undo
+from generify.cli.tag_sources import tag_scanned, tag_unheard
+from generify.errors import ParameterError
+from generify.tagging import TagOptions, read_vocabulary, undo
+from generify.tagging.journal import latest_journal
 
 __all__ = ["register", "tag"]
 
@@ -69,7 +69,8 @@ def tag(
     check_extra("tags", "mutagen")
     _check_given(undo_run, bool(songs or results), dry_run)
     if undo_run:
-        ChangeTable(how, ("was", "is now")).show(undo(journal))
+        kept = journal or latest_journal()
+        ChangeTable(how, ("was", "is now"), journal=kept).show(undo(kept))
         return
     check_output(journal)
     options = TagOptions(
@@ -82,9 +83,9 @@ def tag(
     )
     table = ChangeTable(how, ("now", "would be") if dry_run else ("was", "is now"), options)
     if results:
-        table.show(_from_results(results, songs, options))
+        table.show(tag_scanned(results, songs, options))
     else:
-        table.show(*_from_songs(songs, model, options))
+        table.show(*tag_unheard(songs, model, options))
 
 
 def _check_given(undo_run: bool, songs: bool, dry_run: bool) -> None:
@@ -92,29 +93,3 @@ def _check_given(undo_run: bool, songs: bool, dry_run: bool) -> None:
         raise ParameterError("--undo takes back a whole run", hint="give no songs with it")
     if not (undo_run or songs):
         raise ParameterError("no songs given", hint="give songs, folders of them or --from RESULTS")
-
-
-def _from_songs(
-    songs: Sequence[Path], model: str, options: TagOptions
-) -> tuple[Iterator[TagChange | Failure], Sequence[Path]]:
-    """Give the changes, and the files that they will be of."""
-    from generify.model import load_model
-    from generify.scan import find_songs
-
-    found = find_songs(songs)
-    changes = tag_files(found.files, load_model(model), options)
-    return chain(found.failures, changes), found.files
-
-
-def _from_results(
-    results: Path, songs: Sequence[Path], options: TagOptions
-) -> Iterator[TagChange | Failure]:
-    """Tag what a scan wrote; only the given songs, where some are given."""
-    from generify.results import read_song_results
-    from generify.scan import find_songs
-
-    answers = read_song_results(results)
-    if songs:
-        wanted = {file.resolve() for file in find_songs(songs).files}
-        answers = (answer for answer in answers if Path(answer.path).resolve() in wanted)
-    return tag_results(answers, options)

@@ -1,10 +1,11 @@
 """Finding songs: files as they are given, folders searched to the bottom.
 
-In it: :func:`find_songs`, :class:`FoundSongs`.
+In it: :func:`find_songs`, :func:`check_any_there`, :class:`FoundSongs`.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from generify.audio import is_audio
 from generify.datasets.listing import has_audio_suffix, list_files, may_be_audio
 from generify.errors import DatasetError, Failure, ParameterError
 
-__all__ = ["FoundSongs", "find_songs"]
+__all__ = ["FoundSongs", "check_any_there", "find_songs"]
+
+_HINT = "give audio files, or folders of them"
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,26 @@ def find_songs(paths: Iterable[str | Path]) -> FoundSongs:
         failures += below.failures
     if not found:
         names_given = ", ".join(str(path) for path in given) or "nothing"
-        raise ParameterError(
-            f"no song in {names_given}", hint="give audio files, or folders of them"
-        )
+        raise ParameterError(f"no song in {names_given}", hint=_HINT)
     return FoundSongs(tuple(found), tuple(failures))
+
+
+def check_any_there(found: FoundSongs) -> None:
+    """Refuse to begin where all that is given is missing, as after a slip of the pen.
+
+    Parameters
+    ----------
+    found : FoundSongs
+        What was found, files as they were given among it.
+
+    Raises
+    ------
+    ParameterError
+        When none of the files exists.
+    """
+    if not any(os.path.lexists(path) for path in found.files):
+        names = ", ".join(str(path) for path in found.files)
+        raise ParameterError(f"there is no file or folder {names}", hint=_HINT)
 
 
 def _is_folder(path: Path) -> bool:
@@ -87,5 +106,5 @@ def _songs_below(folder: Path) -> FoundSongs:
     )
     if files or listing.failures:
         return FoundSongs(files, listing.failures)
-    error = DatasetError("no song in this folder", hint="give audio files, or folders of them")
+    error = DatasetError("no song in this folder", hint=_HINT)
     return FoundSongs((), (Failure.from_error(folder, error),))

@@ -1,11 +1,13 @@
 """What an earlier scan left: whether it may be gone on with, and by whom.
 
-In it: :func:`locked`, :func:`check_complete`, :func:`old_results`, :func:`other_kind`.
+In it: :func:`locked`, :func:`check_complete`, :func:`old_results`, :func:`other_kind`,
+:func:`lying_elsewhere`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -19,7 +21,7 @@ from generify.scan.journal import ScanKind
 if TYPE_CHECKING:
     from generify.scan.scanning import Scan
 
-__all__ = ["check_complete", "locked", "old_results", "other_kind"]
+__all__ = ["check_complete", "locked", "lying_elsewhere", "old_results", "other_kind"]
 
 _LOCK = ".lock"
 _ANEW = "--again listens to everything anew; or choose another output"
@@ -127,6 +129,41 @@ def old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
             yield result
 
     return checked()
+
+
+def lying_elsewhere(songs: Iterable[str], given: Iterable[str | Path]) -> Iterator[str]:
+    """Choose the songs that lie neither at nor below the given paths.
+
+    Parameters
+    ----------
+    songs : iterable of str
+        Paths of songs, which need not exist, and addresses.
+    given : iterable of str or Path
+        Files and folders.
+
+    Yields
+    ------
+    str
+        In the order given. An address lies below no path.
+
+    Examples
+    --------
+    >>> list(lying_elsewhere(["a/1.mp3", "ab/2.mp3", "a.mp3"], ["a", "./a.mp3"]))
+    ['ab/2.mp3']
+    """
+    roots = {place for path in given for place in _places(Path(path))}
+    below: dict[Path, bool] = {}  # by folder, as links are looked up on the disk
+    for song in songs:
+        path = Path(song)
+        if path.parent not in below:
+            places = _places(path.parent)
+            below[path.parent] = any(p in roots for at in places for p in (at, *at.parents))
+        if "://" in song or not (below[path.parent] or path.absolute() in roots):
+            yield song
+
+
+def _places(path: Path) -> tuple[Path, Path]:
+    return path.absolute(), Path(os.path.realpath(path))
 
 
 def _check_model(output: Path, model: str, version: str, kind: ScanKind) -> None:

@@ -61,14 +61,17 @@ class OldSong:
         Size and time that its file had.
     recording : str or None
         Hash of its sound.
+    failed : bool
+        Whether there is no answer, so that it is listened to again.
     """
 
     position: int
     state: FileState
     recording: str | None
+    failed: bool = False
 
     def is_as_it_was(self, path: str) -> bool:
-        """Tell whether a file was not written since.
+        """Tell whether a song has an answer and its file was not written since.
 
         Parameters
         ----------
@@ -78,9 +81,11 @@ class OldSong:
         Returns
         -------
         bool
-            Judged by size and time alone.
+            The file is judged by size and time alone.
         """
-        return self.state.modified is not None and self.state == FileState.of(path)
+        return (
+            not self.failed and self.state.modified is not None and self.state == FileState.of(path)
+        )
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ class Journal:
     heard : dict of str to int
         Where the line of each song begins.
     old : dict of str to OldSong
-        Songs of the output that is brought up to date, those that did not fail.
+        Songs of the output that is brought up to date, in its order.
     n_failed : int
         How many of the songs heard failed.
 
@@ -197,9 +202,9 @@ class Journal:
         if "old" not in record:
             self.heard[result.path] = position
             self.n_failed += result.failed
-        elif not result.failed:
+        else:
             state = FileState(result.size, result.modified)
-            self.old[result.path] = OldSong(position, state, result.recording)
+            self.old[result.path] = OldSong(position, state, result.recording, result.failed)
 
     def append(self, result: SongResult) -> None:
         """Write down a song that was heard.

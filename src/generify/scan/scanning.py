@@ -25,6 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from generify import defaults
+from generify.cores import n_cores
 from generify.errors import AudioDecodeError, Failure, ParameterError
 from generify.model import GenreModel
 from generify.results import (
@@ -34,8 +35,8 @@ from generify.results import (
     read_song_results,
     write_song_results,
 )
-from generify.scan.finding import FoundSongs, find_songs
-from generify.scan.going_on import check_complete, locked, old_results, other_kind
+from generify.scan.finding import FoundSongs, check_any_there, find_songs
+from generify.scan.going_on import check_complete, locked, lying_elsewhere, old_results, other_kind
 from generify.scan.journal import GO_ON_HINT, Journal, ScanKind
 from generify.scan.listening import Recognised
 from generify.scan.summary import ScanSummary, Tally
@@ -109,7 +110,7 @@ class Scan:
     output : Path
         Where the results go.
     n_songs : int
-        Songs in all.
+        Songs that were found, and what could not be looked into.
     n_before : int
         Songs that were answered before this scan was opened.
     complete : bool
@@ -126,6 +127,7 @@ class Scan:
         self._failures = (*found.failures, *unnamed)
         self.n_songs = len(self._songs) + len(self._failures)
         self._positions: dict[str, int] = {}
+        self._elsewhere: tuple[int, ...] = ()
         self._journal: Journal | None = None
         self._in_file = True
         self._summary: ScanSummary | None = None
@@ -153,9 +155,14 @@ class Scan:
         """Name of this scan, the same when it is gone on with; empty for a complete output."""
         return "" if self._journal is None else self._journal.key
 
-    def _go_on(self, journal: Journal) -> None:
-        """Take over what a journal knows."""
+    def _go_on(self, journal: Journal, given: Iterable[str | Path]) -> None:
+        """Take over what a journal knows, also of songs that lie outside the given paths."""
         self._journal = journal
+        if journal.old:  # else the output is to hold what is given, and nothing else
+            known = {*self._songs, *(failure.path for failure in self._failures)}
+            lines = {path: old.position for path, old in journal.old.items()} | journal.heard
+            outside = lying_elsewhere((path for path in lines if path not in known), given)
+            self._elsewhere = tuple(lines[path] for path in outside)
         for path in self._songs:
             if path in journal.heard:
                 self._positions[path] = journal.heard[path]
@@ -187,13 +194,13 @@ class Scan:
         unseen = {
             old.recording: old.position
             for old in self._journal.old.values()
-            if old.recording is not None and old.position not in kept
+            if old.recording is not None and not old.failed and old.position not in kept
         }
         setup = WorkerSetup(
             self._model.graph, self._model.card.name, self._settings.min_confidence,
             frozenset(unseen),
         )  # fmt: skip
-        jobs = min(self._settings.jobs or _n_cores(), len(todo))
+        jobs = min(self._settings.jobs or n_cores(), len(todo))
         heard = listen_in_processes(todo, setup, jobs=jobs, time_limit=self._settings.time_limit)
         with closing(heard):
             for song in heard:
@@ -216,7 +223,9 @@ class Scan:
         Yields
         ------
         SongResult
-            In the order in which the songs were found; what could not be looked into comes last.
+            First those of songs outside the given paths, which an output that is brought up to date
+            keeps; then in the order in which the songs were found; what could not be looked into
+            comes last.
 
         Raises
         ------
@@ -226,6 +235,7 @@ class Scan:
         if self._journal is None:
             yield from read_song_results(self.output)
             return
+        yield from map(self._journal.read, self._elsewhere)
         for path in self._songs:
             if path in self._positions:
                 yield self._journal.read(self._positions[path])
@@ -339,8 +349,9 @@ def open_scan(
     Raises
     ------
     ParameterError
-        When there is no song, the output's name does not tell a format, the scan to be gone on with
-        is of another kind, or a complete output is of another model or lacks some of the songs.
+        When there is no song, nothing of what is given exists, the output's name does not tell a
+        format, the scan to be gone on with is of another kind, or a complete output is of another
+        model or lacks some of the songs.
     DatasetError
         When a folder cannot be read.
     ResultsError
@@ -354,11 +365,14 @@ def open_scan(
     A scan begun without an interruption and one interrupted anywhere, also by a kill, write the
     same output. A complete output tells its model, but not the `min_confidence` it was judged with,
     so that cannot be checked: its answers are taken as they are, and so are those that are kept
-    under ``Redo.CHANGED``.
+    under ``Redo.CHANGED``, which also keeps those for songs outside the given paths.
     """
     target, how = Path(output), settings or ScanSettings()
     check_results_path(target)
-    scan = Scan(find_songs(paths), target, model, how)
+    given = tuple(paths)
+    found = find_songs(given)
+    check_any_there(found)
+    scan = Scan(found, target, model, how)
     with ExitStack() as stack:
         stack.enter_context(locked(target))
         kind = _kind(model, how)
@@ -366,7 +380,7 @@ def open_scan(
         if journal is None:
             check_complete(scan, kind)
         else:
-            scan._go_on(stack.enter_context(journal))
+            scan._go_on(stack.enter_context(journal), given)
         yield scan
 
 
@@ -407,9 +421,3 @@ def _badly_named(name: str) -> Failure:
     shown = os.fsencode(name).decode("utf-8", "backslashreplace")
     error = AudioDecodeError("its name is not valid UTF-8", hint="rename it")
     return Failure.from_error(shown, error)
-
-
-def _n_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not all cores may be for this process
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -16,6 +16,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from generify.cores import n_cores
 from generify.errors import ParameterError
 
 __all__ = ["FILE_VARIABLE", "Settings", "describe_settings", "load_settings"]
@@ -129,17 +130,11 @@ class Settings:
     @property
     def n_processes(self) -> int:
         """Processes that listen to songs."""
-        return self.n_workers or _count_cores()
+        return self.n_workers or n_cores()
 
 
 _POSITIVE = ("patience", "read_timeout", "header_timeout", "time_limit")
 _NOT_NEG = ("long_seconds", "long_timeline_seconds", "min_upload_rate", "grace")
-
-
-def _count_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))  # those of a container, not of its host
-    return os.cpu_count() or 1
 
 
 def _refused(name: str, expected: str, given: object) -> ParameterError:

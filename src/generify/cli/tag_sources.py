@@ -1,0 +1,85 @@
+"""What ``generify tag`` tags: songs that are listened to, or the results of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generify.errors import DatasetError, Failure, ParameterError
+from generify.tagging import TagChange, TagOptions, tag_files, tag_results
+
+if TYPE_CHECKING:
+    from generify.results import SongResult
+
+__all__ = ["tag_scanned", "tag_unheard"]
+
+
+def tag_unheard(
+    songs: Sequence[Path], model: str, options: TagOptions
+) -> tuple[Iterator[TagChange | Failure], Sequence[Path]]:
+    """Give the changes, and the files that they will be of."""
+    from generify.model import load_model
+    from generify.scan import find_songs
+
+    found = find_songs(songs)
+    changes = tag_files(found.files, load_model(model), options)
+    return chain(found.failures, changes), found.files
+
+
+def tag_scanned(
+    results: Path, songs: Sequence[Path], options: TagOptions
+) -> Iterator[TagChange | Failure]:
+    """Tag what a scan wrote; only the given songs, where some are given."""
+    from generify.results import read_song_results
+    from generify.scan import find_songs
+
+    answers = read_song_results(results)
+    if not songs:
+        return tag_results(answers, options)
+    for song in songs:
+        _check_exists(song)
+    found = find_songs(songs)
+    wanted = _Wanted(found.files)
+    changes = tag_results(wanted.among(answers), options)
+    return chain(found.failures, changes, wanted.missed(songs, results))
+
+
+def _check_exists(song: Path) -> None:
+    try:
+        exists = song.exists()
+    except OSError:  # a name longer than any file's, for one
+        exists = False
+    if not exists:
+        raise ParameterError(
+            f"there is no file or folder {song}",
+            hint="give songs, or folders of them, that were scanned",
+        )
+
+
+class _Wanted:
+    """The files that people asked for, and those of them that the results know."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+        self._known: set[Path] = set()
+
+    def among(self, answers: Iterator[SongResult]) -> Iterator[SongResult]:
+        """Give the answers for the files."""
+        wanted = {file.resolve() for file in self._files}
+        for answer in answers:
+            real = Path(answer.path).resolve()
+            if real in wanted:
+                self._known.add(real)
+                yield answer
+
+    def missed(self, songs: Sequence[Path], results: Path) -> Iterator[Failure]:
+        """Give the songs and folders of songs that the answers, all read by now, say nothing of."""
+        for song in songs:
+            files = [file for file in self._files if file.is_relative_to(song)]
+            if files and not any(file.resolve() in self._known for file in files):
+                where = f"lies in {song}" if song.is_dir() else f"is {song}"
+                hint = "scan it first, or leave out --from"
+                error = DatasetError(f"no song of {results} {where}", hint=hint)
+                yield Failure.from_error(song, error)
