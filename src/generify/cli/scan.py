@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from generify import defaults
-from generify.cli.checks import check_output
 from generify.cli.history_options import DatabaseOption
 from generify.cli.keeping import KeepOption
 from generify.cli.options import ModelOption
+from generify.cli.scan_cluster import AddressOption, Engine, EngineOption, choose_engine
 from generify.cli.scan_history import check_extras, keep_results
 from generify.cli.scan_progress import looking_for_songs, watch
 from generify.cli.scan_summary import compare, print_agreement, print_summary
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["register", "scan"]
 
 _Paths = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(metavar="PATH", help="Folders of songs, or songs.", show_default=False),
 ]
 _Output = Annotated[
-    Path,
+    str,
     typer.Option(
         "--output",
         "-o",
@@ -80,16 +79,18 @@ def scan(
     keep: KeepOption = False,
     database: DatabaseOption = None,
     against_tags: _AgainstTags = False,
+    engine: EngineOption = Engine.LOCAL,
+    address: AddressOption = None,
 ) -> None:
     """Tell the genre of every song in a music library.
 
     The same command goes on where it was after any interruption.
     """
     from generify.model import load_model
-    from generify.scan import ScanSettings, open_scan
+    from generify.scan import ScanSettings
 
     settings = ScanSettings(min_confidence, jobs, time_limit, _redo(changed, again))
-    check_output(output)
+    open_scan = choose_engine(engine, address, paths, output)
     keep = keep or database is not None
     check_extras(keep=keep, database=database, against_tags=against_tags)
     genre_model = load_model(model)
