@@ -17,6 +17,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -260,9 +261,12 @@ def _read(line: socket.socket) -> bytes:
 
 
 def test_a_song_a_byte_at_a_time(visitor: httpx.Client, served: RunningSite) -> None:
-    with _connect(served) as line:
-        line.sendall(_head(10_000))
-        answer = _drip(line, bytes(1000)) + _read(line)
+    answer = b""
+    for _ in range(3):  # a byte that crosses the answer resets the line, and the answer is lost
+        with _connect(served) as line, suppress(AssertionError, ConnectionError):
+            line.sendall(_head(10_000))
+            answer = _drip(line, bytes(1000)) + _read(line)
+            break
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"urn:generify:too-slow" in answer
 
@@ -332,7 +336,7 @@ def test_a_song_that_needs_too_much_memory_fails_alone(tmp_path: Path) -> None:
         (process,) = site.site.pool.process_ids()
         status = Path(f"/proc/{process}/status").read_text()
     usual = 1024 * int(status.partition("VmPeak:")[2].split()[0])
-    limits = {"memory_limit_bytes": usual + 30_000_000, "max_upload_bytes": 100_000_000}
+    limits = {"memory_limit_bytes": usual + 60_000_000, "max_upload_bytes": 100_000_000}
     with running_site(tmp_path, long_seconds=100.0, **limits) as site, site.visitor() as client:
         answer = send(client, _much_sound(), "much.flac")
         assert answer.status_code in (422, 503), answer.text

@@ -24,11 +24,9 @@ GENERIFY_SETTINGS names. Times are in seconds.
 
 
 def _settings_table() -> str:
-    rows = describe_settings()
-    width = max(len(name) for name, _, _ in rows)
     lines = (
-        f"{name:<{width}}  {meaning}" + (f" [{default}]" if default != "-" else "")
-        for name, default, meaning in rows
+        name + (f" [{default}]" if default != "-" else "") + f"\n    {meaning}"
+        for name, default, meaning in describe_settings()
     )
     return "\n".join(lines)
 
