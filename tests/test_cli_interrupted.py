@@ -139,7 +139,7 @@ def test_listening_goes_on_where_it_was(
     wanted = undisturbed(command, monkeypatch, tmp_path, whole)
 
     n_stop = round(2 * N_CLIPS * share)  # two entries a clip
-    stop(number, whole, SLOW_LISTENING, lambda: len(list(cache.rglob("*.entry"))) >= n_stop)
+    stop(number, whole, SLOW_LISTENING, lambda: len(list(cache.rglob("[!.]*.entry"))) >= n_stop)
     before = entries(cache)
     assert n_stop <= len(before) < 2 * N_CLIPS
     assert list(output.parent.iterdir()) == []
