@@ -28,7 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "music_check content inference excerpts mel_grid spectral_features tag_formats",
         "audio spectrum",
         "decoders",
-        "containers atomic native_stderr",
+        "containers atomic native_stderr child_processes",
         "errors defaults cores",
     )
 )

@@ -280,7 +280,7 @@ def test_models_info_of_a_card_without_figures(
         ([format_bytes(n) for n in (0, 999, 1500, 2 * 10**6, 3 * 10**9)],
          ["0 bytes", "999 bytes", "1.5 kB", "2.0 MB", "3.0 GB"]),
         ([format_time(seconds) for seconds in (0, 59.6, 61, 3600)],
-         ["0:00", "1:00", "1:01", "60:00"]),
+         ["0:00", "1:00", "1:01", "1:00:00"]),
     ],
 )  # fmt: skip
 def test_figures_as_people_read_them(shown: Sequence[str], wanted: Sequence[str]) -> None:

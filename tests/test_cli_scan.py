@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 from conftest import RATE, Command
-from generify.cli.scan_progress import Heard, format_clock
+from generify.cli.scan_progress import Heard
+from generify.cli.terminal import format_time
 from generify.errors import Failure, HistoryError
 from generify.model import GenreModel
 from generify.prediction import Prediction
@@ -282,4 +283,4 @@ def test_a_line_now_and_then_in_a_log(
     ("seconds", "shown"), [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (90061, "25:01:01")]
 )
 def test_times(seconds: float, shown: str) -> None:
-    assert format_clock(seconds) == shown
+    assert format_time(seconds) == shown

@@ -276,11 +276,11 @@ class TestRandom:
         assert all(sides(split, r) == sides(split, n) for r, n in enumerate(numbers))
 
     def test_the_seed_decides(self):
-        def tests(seed):
+        def tested(seed):
             return [f.test.tolist() for f in make_split("random", GTZAN, random_state=seed).folds]
 
-        assert tests(1) == tests(1)
-        assert tests(1) != tests(2)
+        assert tested(1) == tested(1)
+        assert tested(1) != tested(2)
 
     def test_fewer_folds_for_a_small_genre(self):
         tracks = plain(rock=20, jazz=3)

@@ -20,7 +20,7 @@ from heapq import heappush, heappushpop
 
 from generify.errors import Failure, GenerifyError, MissingExtraError
 from generify.prediction import Prediction
-from generify.tag_formats import read_genres
+from generify.tag_formats import letters_of, read_genres
 
 __all__ = ["Agreement", "Disagreement", "TagRow", "compare_with_tags", "genres_meant"]
 
@@ -163,16 +163,12 @@ def genres_meant(tag: str, genres: Iterable[str]) -> tuple[str, ...]:
     (('blues', 'rock'), ())
     """
     named = _names_in(tag)
-    return tuple(genre for genre in genres if _letters(genre) in named)
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text.casefold())
+    return tuple(genre for genre in genres if letters_of(genre) in named)
 
 
 def _names_in(tag: str) -> set[str]:
     """All words of a tag and up to four neighbours joined, with the genres they stand for."""
-    written = " ".join(_letters(word) for word in re.split(r"[\s\W_]+", tag))
+    written = " ".join(letters_of(word) for word in re.split(r"[\s\W_]+", tag))
     words = _RHYTHM_AND_BLUES.sub("rnb", written).split()
     if len(words) > 1:
         words = [w for w in words[:-1] if w not in _NOT_BEFORE_OTHERS] + words[-1:]
@@ -209,7 +205,7 @@ class _Comparison:
     def add(self, answer: Prediction, tags: tuple[str, ...]) -> None:
         meant = {tag: genres_meant(tag, self._genres) for tag in tags}
         chosen = next((tag for tag in tags if meant[tag]), tags[0])
-        row = self._rows.setdefault(_letters(chosen) or chosen, _Row())
+        row = self._rows.setdefault(letters_of(chosen) or chosen, _Row())
         row.written[chosen] += 1
         row.meant = meant[chosen]
         allowed = {genre for genres in meant.values() for genre in genres}

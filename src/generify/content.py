@@ -9,20 +9,20 @@ without its metadata blocks; the format and sound chunks of WAV and AIFF; the ``
 the data object of WMA; the payload of Ogg pages from the first that carries a time on. Of all else
 the whole file.
 
-In it: :func:`content_hash`.
+In it: :func:`content_hash`; of all bytes of a file, :func:`file_digest`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from generify.containers import iter_chunks, skip_id3v2, sniff_format
 from generify.errors import AudioDecodeError
 
-__all__ = ["content_hash"]
+__all__ = ["content_hash", "file_digest"]
 
 _BLOCK_BYTES = 1 << 20
 # Streams of frames that carry ID3 or APE tags before or behind them.
@@ -69,6 +69,45 @@ def content_hash(path: str | Path) -> str:
     except (OSError, ValueError) as err:
         reason = getattr(err, "strerror", None) or err
         raise AudioDecodeError(f"{path}: cannot be read ({reason})", hint="check the path") from err
+
+
+def file_digest(
+    path: str | Path,
+    algorithm: str = "sha256",
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> str:
+    """Give the digest of all bytes of a file, tags included.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any file.
+    algorithm : str
+        As in :mod:`hashlib`.
+    progress : callable, optional
+        Called with the number of bytes read and of all bytes.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read.
+    """
+    # Not for security: md5 is all that some datasets publish, and some systems forbid it.
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with Path(path).open("rb") as stream:
+        n_all = stream.seek(0, 2)
+        stream.seek(0)
+        while block := stream.read(_BLOCK_BYTES):
+            digest.update(block)
+            if progress is not None:
+                progress(stream.tell(), n_all)
+    return digest.hexdigest()
 
 
 def _hash_ranges(stream: BinaryIO, ranges: Iterable[Range]) -> str:

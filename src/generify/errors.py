@@ -106,6 +106,16 @@ class Failure:
     error_type: str
     message: str
 
+    def to_dict(self) -> dict[str, object]:
+        """Give the failure as plain values, the same as the command's JSON.
+
+        Returns
+        -------
+        dict
+            ``path``, and ``error`` with ``type`` and ``message``.
+        """
+        return {"path": self.path, "error": {"type": self.error_type, "message": self.message}}
+
     @classmethod
     def from_error(cls, path: str | os.PathLike[str], error: Exception) -> Failure:
         """Turn an exception into a value.

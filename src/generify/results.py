@@ -106,8 +106,7 @@ class SongResult:
             The prediction's own, or the path and the error, and what identifies the file.
         """
         if isinstance(self.answer, Failure):
-            error = {"type": self.answer.error_type, "message": self.answer.message}
-            record: dict[str, Any] = {"path": self.path, "error": error}
+            record: dict[str, Any] = self.answer.to_dict()
         else:
             record = self.answer.to_dict() | {"model_version": self.model_version}
         file = {"recording": self.recording, "size": self.size, "modified": self.modified}

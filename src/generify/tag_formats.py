@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from generify.containers import iter_chunks, sniff_format
 from generify.errors import GenerifyError, MissingExtraError
 
-__all__ = ["WRITABLE_FORMATS", "TagError", "read_genres", "write_genres"]
+__all__ = ["WRITABLE_FORMATS", "TagError", "letters_of", "read_genres", "write_genres"]
 
 _MPEG = frozenset(("MP1", "MP2", "MP3"))
 _OGG = frozenset(("OGG", "OPUS", "SPEEX"))
@@ -297,15 +297,32 @@ def _id3v1(path: str | os.PathLike[str]) -> bytes:
     return tail if len(tail) == _ID3V1_BYTES and tail.startswith(b"TAG") else b""
 
 
-def _letters(name: str) -> str:
+def letters_of(name: str) -> str:
+    """Give what is left of a genre's name when case, blanks and hyphens do not count.
+
+    Parameters
+    ----------
+    name : str
+        As it is written.
+
+    Returns
+    -------
+    str
+        Letters and digits, in small letters.
+
+    Examples
+    --------
+    >>> letters_of("Hip-Hop"), letters_of("hip hop")
+    ('hiphop', 'hiphop')
+    """
     return "".join(c for c in name.casefold() if c.isalnum())
 
 
 def _id3v1_number(genre: str) -> int:
     from mutagen.id3 import TCON
 
-    known = {_letters(name): number for number, name in enumerate(TCON.GENRES)}
-    return known.get(_letters(genre), _NO_ID3V1_GENRE)
+    known = {letters_of(name): number for number, name in enumerate(TCON.GENRES)}
+    return known.get(letters_of(genre), _NO_ID3V1_GENRE)
 
 
 def _genres_of_id3v1(path: str | os.PathLike[str]) -> list[str]:

@@ -21,7 +21,7 @@ from generify.errors import Failure
 if TYPE_CHECKING:
     from generify.prediction import Prediction
 
-__all__ = ["AnswerTable", "cells_of", "print_line", "record_of", "say_remarks", "show_all"]
+__all__ = ["AnswerTable", "cells_of", "print_line", "say_remarks", "show_all"]
 
 _NOISE = 0.01  # genres less probable than this are not worth a word
 _SURE_WIDTH = 6  # "> 99 %"
@@ -100,18 +100,10 @@ def say_remarks(result: Prediction | Failure) -> None:
         say(f"warning: {result.path}: {warning}")
 
 
-def record_of(result: Prediction | Failure) -> Mapping[str, Any]:
-    """Give an answer or a failure as plain values for JSON."""
-    if not isinstance(result, Failure):
-        return result.to_dict()
-    error = {"type": result.error_type, "message": result.message}
-    return {"path": result.path, "error": error}
-
-
 def print_line(result: Prediction | Failure) -> None:
     """Print an answer or a failure as a line of JSON, and its remarks on stderr."""
     say_remarks(result)
-    print(json.dumps(record_of(result), ensure_ascii=False), flush=True)
+    print(json.dumps(result.to_dict(), ensure_ascii=False), flush=True)
 
 
 def cells_of(record: Mapping[str, Any], top: int) -> Mapping[str, Any]:

@@ -55,7 +55,7 @@ class ChangeTable:
                 self._show_one(change, rows)
                 progress(len(results), len(files) or len(results))
         if self._how is not Format.TABLE:
-            emit([_record(result) for result in results], self._how, _cells)
+            emit([result.to_dict() for result in results], self._how, _cells)
         self._say_summary(results)
         if any(isinstance(result, Failure) for result in results):
             raise typer.Exit(1)
@@ -119,13 +119,6 @@ def _why(change: TagChange) -> str:
     # Cut, not rounded: 59.7 % must not look like the 60 % that would have been enough.
     sure = f"{int(100 * change.confidence)} % sure"
     return sure if change.reason is Reason.SURE else f"only {sure}"
-
-
-def _record(result: TagChange | Failure) -> Mapping[str, Any]:
-    if isinstance(result, TagChange):
-        return result.to_dict()
-    error = {"type": result.error_type, "message": result.message}
-    return {"path": result.path, "error": error}
 
 
 def _cells(record: Mapping[str, Any]) -> Mapping[str, Any]:

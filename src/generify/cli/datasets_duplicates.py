@@ -11,6 +11,7 @@ from generify.cli.checks import check_output
 from generify.cli.formats import Format, emit, file_format
 from generify.cli.options import FormatOption, JobsOption, NoCacheOption
 from generify.cli.terminal import (
+    counted,
     format_percent,
     print_failures,
     print_table,
@@ -22,7 +23,7 @@ from generify.cli.terminal import (
 if TYPE_CHECKING:
     from generify.verification import DuplicateReport
 
-__all__ = ["FolderArgument", "OutputOption", "add", "count_of", "duplicates"]
+__all__ = ["FolderArgument", "OutputOption", "add", "duplicates"]
 
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder with the songs.", show_default=False)
@@ -69,7 +70,7 @@ def duplicates(
     else:
         emit(report.records(), how, dict, output)
     if output is not None:
-        say(f"wrote {output}: {count_of(len(report.doubles), 'pair')}")
+        say(f"wrote {output}: {counted(len(report.doubles), 'pair')}")
     print_failures(report.failures)
     if report.failures:
         raise typer.Exit(1)
@@ -78,7 +79,7 @@ def duplicates(
 def _print_duplicates(report: DuplicateReport) -> None:
     records = report.records()
     if not records:
-        print_text(f"{count_of(len(report.songs), 'song')} heard, none of them twice")
+        print_text(f"{counted(len(report.songs), 'song')} heard, none of them twice")
         return
     print_table(
         [">group", ">alike", ">offset", "song", "and"],
@@ -96,11 +97,6 @@ def _print_duplicates(report: DuplicateReport) -> None:
     n_groups = len({record["group"] for record in records})
     n_songs = len({record[side] for record in records for side in ("first", "second")})
     print_text(
-        f"{count_of(len(report.songs), 'song')} heard; {n_songs} of them are "
-        f"{count_of(n_groups, 'recording')}, in {count_of(len(records), 'pair')}"
+        f"{counted(len(report.songs), 'song')} heard; {n_songs} of them are "
+        f"{counted(n_groups, 'recording')}, in {counted(len(records), 'pair')}"
     )
-
-
-def count_of(number: int, what: str) -> str:
-    """Give a number with its noun."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -11,10 +11,10 @@ import typer
 
 from generify.cli import datasets_duplicates
 from generify.cli.checks import check_output
-from generify.cli.datasets_duplicates import FolderArgument, OutputOption, count_of
+from generify.cli.datasets_duplicates import FolderArgument, OutputOption
 from generify.cli.formats import Format, emit, file_format
 from generify.cli.options import FormatOption, JobsOption, NoCacheOption
-from generify.cli.terminal import print_table, print_text, progress_bar, say
+from generify.cli.terminal import counted, print_table, print_text, progress_bar, say
 
 if TYPE_CHECKING:
     from generify.verification import Finding, VerificationReport
@@ -65,7 +65,7 @@ def verify(
     else:
         emit([asdict(finding) for finding in report.findings], how, dict, output)
     if output is not None:
-        say(f"wrote {output}: {count_of(len(report.findings), 'finding')}")
+        say(f"wrote {output}: {counted(len(report.findings), 'finding')}")
     if report.n_unknown:
         raise typer.Exit(1)
 
@@ -85,7 +85,7 @@ def _print_report(report: VerificationReport) -> None:
 
 def _heading(report: VerificationReport) -> str:
     length = f", most of {report.usual:.0f} s" if report.usual else ""
-    heard = f"{count_of(report.n_files, 'song')} heard, {_hours(report.duration)}{length}"
+    heard = f"{counted(report.n_files, 'song')} heard, {_hours(report.duration)}{length}"
     if report.n_expected is None:
         return f"{report.title}: {heard}"
     return f"{report.title}, {report.n_expected} tracks when complete: {heard}"

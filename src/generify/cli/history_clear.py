@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from generify.cli.history_options import DatabaseOption, ModelFilter, parse_moment
-from generify.cli.history_tables import counted
-from generify.cli.terminal import say
+from generify.cli.terminal import counted, say
 
 __all__ = ["register"]
 

@@ -22,8 +22,8 @@ from generify.cli.history_options import (
     UntilFilter,
     make_filter,
 )
-from generify.cli.history_tables import counted, flat_entry
-from generify.cli.terminal import say
+from generify.cli.history_tables import flat_entry
+from generify.cli.terminal import counted, say
 
 __all__ = ["register"]
 

@@ -8,12 +8,12 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from generify.cli.terminal import format_percent, print_table, print_text, say
+from generify.cli.terminal import counted, format_percent, print_table, print_text, say
 
 if TYPE_CHECKING:
     from generify.history import GenreCount, HistoryEntry, HistoryStatistics
 
-__all__ = ["counted", "flat_entry", "print_entries", "print_statistics", "say_page"]
+__all__ = ["flat_entry", "print_entries", "print_statistics", "say_page"]
 
 _BAR_WIDTH = 24
 _LISTS = ("genres", "styles")
@@ -68,11 +68,6 @@ def print_statistics(found: HistoryStatistics) -> None:
     )
     for model, counts in groupby(found.genres, key=lambda count: count.model):
         print_table(["genre", ">songs", ">share", "", ">sure"], _bars(list(counts)), title=model)
-
-
-def counted(n: int, what: str, many: str = "") -> str:
-    """Give a number with its noun."""
-    return f"{n:,} {what if n == 1 else many or what + 's'}"
 
 
 def _bars(counts: Sequence[GenreCount]) -> list[list[str]]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from generify.cli.history_tables import counted
-from generify.cli.terminal import print_error, say
+from generify.cli.terminal import counted, print_error, say
 from generify.errors import HistoryError
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from generify.cli.answers import (
     AnswerTable,
     cells_of,
     print_line,
-    record_of,
     say_remarks,
     show_all,
 )
@@ -89,7 +88,7 @@ def predict(
         chain(found.failures, keeper.keep(answers)), show, len(found.failures) + len(found.files)
     )
     if output is not None or how in {Format.JSON, Format.CSV}:
-        emit([record_of(r) for r in results], how, lambda record: cells_of(record, top), output)
+        emit([r.to_dict() for r in results], how, lambda record: cells_of(record, top), output)
     if output is not None:
         say(f"wrote {output}")
     _finish(results, plot, keeper.finish())

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generify.cli.checks import check_extra
-from generify.cli.history_tables import counted
-from generify.cli.terminal import print_error, say
+from generify.cli.terminal import counted, print_error, say
 from generify.errors import Failure, HistoryError
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from generify.cli.terminal import say
+from generify.cli.terminal import format_time, say
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from generify.scan import Scan
 
-__all__ = ["Heard", "format_clock", "looking_for_songs", "watch"]
+__all__ = ["Heard", "looking_for_songs", "watch"]
 
 _EVERY = 30.0  # seconds between two lines in a log
 
@@ -45,13 +45,6 @@ def _console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def format_clock(seconds: float) -> str:
-    """Give seconds as ``h:mm:ss``, or ``m:ss`` below an hour."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def looking_for_songs() -> AbstractContextManager[object]:
     """Show that folders are looked through, which takes a while on a slow disk."""
     if not sys.stderr.isatty():
@@ -78,7 +71,7 @@ def watch(scan: Scan) -> Heard:
 
 def _state(scan: Scan, heard: Heard) -> str:
     left = heard.seconds / max(heard.n_songs, 1) * (scan.n_songs - scan.n_done)
-    return f"{heard.rates}, {format_clock(left)} left, {scan.n_failed} failed"
+    return f"{heard.rates}, {format_time(left)} left, {scan.n_failed} failed"
 
 
 def _lines(scan: Scan) -> Callable[[Heard], None]:

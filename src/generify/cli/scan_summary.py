@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generify.cli.scan_progress import Heard, format_clock
-from generify.cli.terminal import RowPrinter, format_percent, print_table, print_text
+from generify.cli.scan_progress import Heard
+from generify.cli.terminal import (
+    RowPrinter,
+    format_percent,
+    format_time,
+    print_table,
+    print_text,
+)
 
 if TYPE_CHECKING:
     from generify.agreement import Agreement, TagRow
@@ -34,7 +40,7 @@ def print_summary(summary: ScanSummary, heard: Heard) -> None:
         f"{summary.n_failed} failed"
     )
     if heard.n_songs:
-        print_text(f"heard {heard.n_songs} in {format_clock(heard.seconds)}: {heard.rates}")
+        print_text(f"heard {heard.n_songs} in {format_time(heard.seconds)}: {heard.rates}")
 
 
 def _print_bars(rows: Sequence[tuple[str, int]], n_answered: int) -> None:

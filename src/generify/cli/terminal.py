@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RowPrinter",
+    "counted",
     "describe",
     "format_bytes",
     "format_percent",
@@ -194,6 +195,12 @@ def format_bytes(n_bytes: int) -> str:
 
 
 def format_time(seconds: float) -> str:
-    """Give seconds as minutes and seconds, ``m:ss``."""
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}"
+    """Give seconds as ``m:ss``, or ``h:mm:ss`` from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def counted(n: int, what: str, many: str = "") -> str:
+    """Give a number with its noun."""
+    return f"{n:,} {what if n == 1 else many or what + 's'}"

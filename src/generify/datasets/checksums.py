@@ -8,10 +8,10 @@ In it: :func:`judge_archive`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from generify.content import file_digest
 from generify.datasets.archives import UnfitArchiveError, archive_format, examine_archive
 from generify.datasets.facts import Download
 
@@ -21,7 +21,6 @@ Progress = Callable[[int, int], None]
 
 _STRONGEST_FIRST = ("sha512", "sha256", "sha1", "md5")
 _SHOWN_DIGITS = 12
-_BLOCK_BYTES = 1 << 20
 
 
 def judge_archive(
@@ -82,7 +81,7 @@ def _difference(path: Path, download: Download, progress: Progress | None) -> st
     if name is None:
         return None
     expected = download.checksums[name].lower()
-    digest = _digest(path, name, progress)
+    digest = file_digest(path, name, progress=progress)
     if digest == expected:
         return ""
     of_another_size = _unlike_size(path, (download,))
@@ -96,14 +95,3 @@ def _unlike_size(path: Path, published: Sequence[Download]) -> str:
     if not sizes or n_bytes in sizes:
         return ""
     return f"it has {n_bytes:,} bytes instead of {sizes[0]:,}"
-
-
-def _digest(path: Path, name: str, progress: Progress | None) -> str:
-    # usedforsecurity=False: an old md5 is all that some publish, and some systems forbid it.
-    digest, n_all = hashlib.new(name, usedforsecurity=False), path.stat().st_size
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK_BYTES):
-            digest.update(block)
-            if progress is not None:
-                progress(stream.tell(), n_all)
-    return digest.hexdigest()

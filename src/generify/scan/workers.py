@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context
 from multiprocessing.context import SpawnContext
 from pickle import UnpicklingError
 
+from generify.child_processes import live_and_die_with_parent, one_thread_and_no_interrupt
 from generify.errors import Failure, GenerifyError
 from generify.model import GenreModel
 from generify.results import SongResult
@@ -34,10 +34,6 @@ Heard = SongResult | Recognised
 _TICK = 1.0  # seconds between two looks at who is late
 _START = 60.0  # seconds that a worker may take to begin, on a machine that is busy or slow
 _MAX_STILLBORN = 3  # workers in a row that may die before they can listen
-_BLAS_THREADS = (
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
-    "VECLIB_MAXIMUM_THREADS",
-)
 _CLOSED_PIPE = (EOFError, OSError, UnpicklingError)
 _CLOSING = 0.5  # a pipe is closed a moment before its process is gone
 # Of these no song is the cause: somebody ends the whole program, or the machine shuts down.
@@ -118,7 +114,7 @@ class _Worker:
     def __init__(self, context: SpawnContext, setup: WorkerSetup) -> None:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, setup), daemon=True)
-        with _one_thread_and_no_interrupt():
+        with one_thread_and_no_interrupt():
             self.process.start()
         theirs.close()
         self.ready = False
@@ -251,32 +247,9 @@ def _describe_exit(code: int) -> str:
     return f"exit code {code}"
 
 
-@contextmanager
-def _one_thread_and_no_interrupt() -> Iterator[None]:
-    """Start a process that has one thread for its arithmetic, and that Ctrl-C does not reach.
-
-    Libraries read the number of threads when they are loaded, so it must be in the environment
-    before the process begins; Ctrl-C is for the parent, who then ends its workers in order.
-    """
-    before = {name: os.environ.get(name) for name in _BLAS_THREADS}
-    os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
-    can_block = hasattr(signal, "pthread_sigmask")
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else None
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        if mask is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
 def _work(pipe: connection.Connection, setup: WorkerSetup) -> None:
     """Listen to what comes through the pipe until it is closed."""
-    _live_and_die_with_parent()
+    live_and_die_with_parent()
     try:
         model = GenreModel.from_bytes(setup.graph, source=setup.source)
         pipe.send(None)
@@ -288,19 +261,6 @@ def _work(pipe: connection.Connection, setup: WorkerSetup) -> None:
         return
     except GenerifyError as err:
         pipe.send(err)
-
-
-def _live_and_die_with_parent() -> None:
-    """Leave Ctrl-C to the parent, but end when it ends, however it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        parent = parent_process()
-        if parent is not None:
-            connection.wait([parent.sentinel])
-            os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _hush() -> None:

@@ -4,13 +4,12 @@ The copy lies beside the file under a hidden name and is locked by the process t
 process that is killed leaves its copy, and the lock is gone with it: the next run that comes by
 sees that and removes it.
 
-In it: :class:`Target`, :func:`working_copy`, :func:`remove_abandoned`, :func:`hash_file`,
+In it: :class:`Target`, :func:`working_copy`, :func:`remove_abandoned`,
 :func:`sync_folder`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -28,7 +27,6 @@ from generify.tag_formats import TagError
 __all__ = [
     "Target",
     "WorkingCopy",
-    "hash_file",
     "remove_abandoned",
     "sync_folder",
     "working_copy",
@@ -229,25 +227,3 @@ def sync_folder(folder: Path) -> None:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def hash_file(path: Path) -> str:
-    """Hash all bytes of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        SHA-256, 64 hexadecimal digits.
-
-    Raises
-    ------
-    OSError
-        When it cannot be read.
-    """
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

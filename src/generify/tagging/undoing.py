@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from generify.content import file_digest
 from generify.errors import Failure
 from generify.tag_formats import TagError
 from generify.tagging.choice import Reason, TagChange
 from generify.tagging.delta import apply_delta
 from generify.tagging.journal import Entry, held, latest_journal, read_journal
-from generify.tagging.replacement import Target, hash_file, remove_abandoned, working_copy
+from generify.tagging.replacement import Target, remove_abandoned, working_copy
 
 __all__ = ["undo"]
 
@@ -107,13 +108,13 @@ def _bring_back(entry: Entry, earlier: Iterable[_State], swept: set[Path]) -> Ta
     if target.path.parent not in swept:
         swept.add(target.path.parent)
         remove_abandoned(target.path.parent)
-    now = hash_file(target.path)
+    now = file_digest(target.path)
     if now != entry.hash_after:
         return _leave(entry.path, now, earlier)
     with working_copy(target) as copy, target.path.open("rb") as tagged:
         apply_delta(entry.delta, tagged, copy.stream)
         copy.stream.flush()
-        if hash_file(copy.path) != entry.hash_before:
+        if file_digest(copy.path) != entry.hash_before:
             raise TagError(f"{entry.path}: the journal does not give its original bytes")
         copy.take_over_attributes()
         os.utime(copy.path, ns=(target.status.st_atime_ns, entry.mtime_ns))

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from generify.errors import ParameterError
+from generify.tag_formats import letters_of
 
 __all__ = ["MUSICBRAINZ_NAMES", "name_in_tags", "read_vocabulary"]
 
@@ -38,11 +39,6 @@ MUSICBRAINZ_NAMES: Mapping[str, str] = MappingProxyType(
 _EXAMPLE = 'one genre a line, as in hiphop = "Hip-Hop/Rap"'
 
 
-def _letters(genre: str) -> str:
-    """Give what is left of a name when case, blanks and hyphens do not count."""
-    return "".join(c for c in genre.casefold() if c.isalnum())
-
-
 def name_in_tags(genre: str, vocabulary: Mapping[str, str]) -> str:
     """Translate a model's genre.
 
@@ -63,8 +59,8 @@ def name_in_tags(genre: str, vocabulary: Mapping[str, str]) -> str:
     >>> name_in_tags("hiphop", {}), name_in_tags("hiphop", {"Hip-Hop": "Rap"})
     ('hip hop', 'Rap')
     """
-    own = {_letters(key): name for key, name in vocabulary.items()}
-    key = _letters(genre)
+    own = {letters_of(key): name for key, name in vocabulary.items()}
+    key = letters_of(genre)
     return own.get(key) or MUSICBRAINZ_NAMES.get(key, genre)
 
 

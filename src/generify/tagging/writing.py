@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generify.content import content_hash
+from generify.content import content_hash, file_digest
 from generify.errors import AudioDecodeError, Failure
 from generify.tag_formats import TagError, read_genres, write_genres
 from generify.tagging.choice import Reason, TagChange, TagOptions, choose
 from generify.tagging.delta import Delta, make_delta
 from generify.tagging.journal import Entry, Journal
-from generify.tagging.replacement import Target, hash_file, remove_abandoned, working_copy
+from generify.tagging.replacement import Target, remove_abandoned, working_copy
 
 if TYPE_CHECKING:
     from generify.model import GenreModel
@@ -215,8 +215,8 @@ def _entry(target: Target, copy: Path, change: TagChange) -> Entry:
         path=os.fspath(target.path),
         genres_before=change.before,
         genres=change.after,
-        hash_before=hash_file(target.path),
-        hash_after=hash_file(copy),
+        hash_before=file_digest(target.path),
+        hash_after=file_digest(copy),
         mtime_ns=target.status.st_mtime_ns,
         delta=_delta(target.path, copy),
     )

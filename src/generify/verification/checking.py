@@ -14,12 +14,13 @@ from types import MappingProxyType
 import numpy as np
 
 from generify.cache import FeatureCache
+from generify.content import file_digest
 from generify.datasets import DatasetFacts
 from generify.duplicates import FingerprintStore
 from generify.verification.doubles import Double, Doubles
 from generify.verification.findings import KINDS, Finding, VerificationReport
 from generify.verification.inventory import Inventory, Song, take_inventory
-from generify.verification.listening import Recording, file_digest, in_parallel, listen
+from generify.verification.listening import Recording, in_parallel, listen
 
 __all__ = ["verify_dataset"]
 

@@ -5,7 +5,7 @@ of what grows with its length only the fingerprint is in memory (0.2 MB an hour)
 kept in the cache under the digest of the whole file, so that an interrupted run goes on where it
 was, and a byte that changed on disk is noticed although size and time are the same.
 
-In it: :class:`Recording`, :func:`listen`, :func:`file_digest`, :func:`in_parallel`.
+In it: :class:`Recording`, :func:`listen`, :func:`in_parallel`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from generify.audio import Audio, load_audio, probe_audio, resample
 from generify.cache import CacheEntry, FeatureCache, make_key
 from generify.containers import sniff_format
+from generify.content import file_digest
 from generify.cores import n_cores
 from generify.duplicates import BLOCK_SAMPLES, N_BANDS, Words, band_powers, fingerprint
 from generify.errors import AudioDecodeError, ParameterError
@@ -37,7 +38,7 @@ from generify.mel_grid import (
 )
 from generify.spectrum import mel_spectrogram
 
-__all__ = ["SHORTEST", "Recording", "file_digest", "in_parallel", "listen"]
+__all__ = ["SHORTEST", "Recording", "in_parallel", "listen"]
 
 _VERSION = 1
 _BLOCK_SECONDS = BLOCK_SAMPLES / GRID_SAMPLE_RATE
@@ -153,33 +154,6 @@ def listen(path: str | Path, cache: FeatureCache | None = None) -> Recording:
     if cache is not None:
         cache.put(key, heard.to_entry())
     return heard
-
-
-def file_digest(path: str | Path, algorithm: str = "sha256") -> str:
-    """Give the digest of a whole file.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-    algorithm : str
-        As in :mod:`hashlib`.
-
-    Returns
-    -------
-    str
-        Hexadecimal digits.
-
-    Raises
-    ------
-    OSError
-        When it cannot be read.
-    """
-    with Path(path).open("rb") as stream:
-        # not for security: md5 is all that some datasets publish
-        return hashlib.file_digest(
-            stream, lambda: hashlib.new(algorithm, usedforsecurity=False)
-        ).hexdigest()
 
 
 class _Tally:

@@ -12,15 +12,14 @@ from __future__ import annotations
 import base64
 import json
 import os
-import signal
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import connection, parent_process
+from multiprocessing import connection
 from typing import Any
 
 from generify.audio import probe_audio
+from generify.child_processes import live_and_die_with_parent
 from generify.content import content_hash
 from generify.errors import AudioDecodeError, GenerifyError
 from generify.model import GenreModel
@@ -98,7 +97,7 @@ def listen(pipe: connection.Connection, setup: WorkerSetup) -> None:
     setup : WorkerSetup
         Models and limits.
     """
-    _live_and_die_with_parent()
+    live_and_die_with_parent()
     models = {
         name: GenreModel.from_bytes(graph, source=name) for name, graph in setup.graphs.items()
     }
@@ -198,16 +197,3 @@ def _limit(memory_limit_bytes: int) -> None:
     for which, limit in limits:
         with suppress(OSError, ValueError):  # macOS takes no limit of the address space
             resource.setrlimit(which, (limit, limit))
-
-
-def _live_and_die_with_parent() -> None:
-    """Leave Ctrl-C to the parent, but end when it ends, however it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        parent = parent_process()
-        if parent is not None:
-            connection.wait([parent.sentinel])
-            os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -12,19 +12,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import queue
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from generify.child_processes import one_thread_and_no_interrupt
 from generify.web.listener import Task, WorkerSetup, listen
 from generify.web.problems import Problem, problem
 
@@ -38,12 +37,7 @@ _MAX_STILLBORN = 3  # processes in a row that may die before they take a song
 _CLOSING = 0.5  # a pipe is closed a moment before its process is gone
 _USUAL_SECONDS = 1.0  # for a song, before any was heard
 _MEMORY = 0.9  # how slowly the mean time for a song changes
-_BLAS_THREADS = (
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
-    "VECLIB_MAXIMUM_THREADS",
-)
 _CLOSED_PIPE = (EOFError, OSError)
-_starting = threading.Lock()
 
 
 class QueueFullError(Exception):
@@ -312,7 +306,7 @@ class _Keeper(threading.Thread):
         self.process = context.Process(
             target=listen, args=(theirs, self._pool.setup), daemon=True, name="generify-listener"
         )
-        with _one_thread_and_no_interrupt():
+        with one_thread_and_no_interrupt():
             self.process.start()
         theirs.close()
         try:
@@ -366,27 +360,3 @@ def _took_too_long(name: str, limit: float) -> Problem:
 
 def _closing() -> Problem:
     return problem("closing", "the server is closing", hint="try again in a minute")
-
-
-@contextmanager
-def _one_thread_and_no_interrupt() -> Iterator[None]:
-    """Start a process that has one thread for its arithmetic, and that Ctrl-C does not reach.
-
-    Libraries read the number of threads when they are loaded, so it must be in the environment
-    before the process begins; Ctrl-C is for the parent, who then ends its workers in order.
-    """
-    with _starting:
-        before = {name: os.environ.get(name) for name in _BLAS_THREADS}
-        os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
-        can_block = hasattr(signal, "pthread_sigmask")
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else None
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-            if mask is not None:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
