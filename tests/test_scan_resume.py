@@ -609,7 +609,7 @@ def test_names_that_no_file_can_have(
     assert isinstance(long, Failure)
     assert "File name too long" in long.message
     assert badly_named == Failure(
-        "\\xff.mp3", "AudioDecodeError", "its name is not valid UTF-8; rename it"
+        "\\xff.mp3", "DatasetError", "its name is not valid UTF-8; rename it"
     )
 
 

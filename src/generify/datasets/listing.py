@@ -3,7 +3,8 @@
 Hidden files, and what operating systems leave behind, are not listed. Links are followed; a folder
 reached by two ways is listed once, by the shorter and unlinked way, so a link upward makes no loop.
 
-In it: :class:`Listing`, :func:`list_files`; judging by name: :func:`has_audio_suffix`,
+In it: :class:`Listing`, :func:`list_files`, :func:`songs_of`; names that are no text:
+:func:`is_text`, :func:`badly_named`; judging by name: :func:`has_audio_suffix`,
 :func:`may_be_audio`, :func:`bare_name`, :func:`preference`.
 """
 
@@ -14,15 +15,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
+from generify.audio import is_audio
 from generify.errors import DatasetError, Failure
 
 __all__ = [
     "Listing",
+    "badly_named",
     "bare_name",
     "has_audio_suffix",
+    "is_text",
     "list_files",
     "may_be_audio",
     "preference",
+    "songs_of",
 ]
 
 # In order of preference where one track is there more than once.
@@ -143,8 +148,8 @@ def _list_one(
         return []
     folders = []
     for entry in entries:
-        if not _is_text(entry.name):
-            failures.append(_bad_name(root / folder / entry.name))
+        if not is_text(entry.name):
+            failures.append(badly_named(root / folder / entry.name))
         elif entry.is_dir():
             folders.append(folder / entry.name)
         elif entry.is_file() or entry.is_symlink():
@@ -161,7 +166,19 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in _SYSTEM_NAMES
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Tell whether a name is text, so that it can be printed and stored.
+
+    Parameters
+    ----------
+    name : str
+        Name or path of a file, as the system gives it.
+
+    Returns
+    -------
+    bool
+        False where its bytes are not valid UTF-8.
+    """
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -169,8 +186,19 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _bad_name(path: Path) -> Failure:
-    # The name itself could be neither printed nor stored, so the report carries it escaped.
+def badly_named(path: str | Path) -> Failure:
+    """Report a file whose name is not text.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Failure
+        Its path is escaped: the name itself could be neither printed nor stored.
+    """
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
     error = DatasetError("its name is not valid UTF-8", hint="rename it")
     return Failure.from_error(shown, error)
@@ -237,6 +265,27 @@ def may_be_audio(path: PurePath) -> bool:
     [True, True, True, False]
     """
     return path.suffix.lower().removeprefix(".") not in _OTHER_SUFFIXES
+
+
+def songs_of(listing: Listing) -> tuple[PurePosixPath, ...]:
+    """Find the songs among files.
+
+    Parameters
+    ----------
+    listing : Listing
+        What lies below a folder.
+
+    Returns
+    -------
+    tuple of PurePosixPath
+        Those that are audio by their name, or by their content where the name says nothing; in
+        the order of the listing.
+    """
+    return tuple(
+        file
+        for file in listing.files
+        if has_audio_suffix(file) or (may_be_audio(file) and is_audio(listing.root / file))
+    )
 
 
 def preference(path: PurePath) -> tuple[int, str]:

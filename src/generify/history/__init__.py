@@ -18,6 +18,7 @@ of :mod:`generify.history.entries`.
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from generify.history.entries import (
 
 if TYPE_CHECKING:
     from generify.history.location import Location
+    from generify.history.predecessor import import_predecessor
     from generify.history.store import History, Run
 
 __all__ = [
@@ -49,6 +51,9 @@ __all__ = [
     "import_predecessor",
     "open_history",
 ]
+
+# They need SQLAlchemy, so they are imported when they are first asked for.
+_HOMES = {"History": "store", "Run": "store", "import_predecessor": "predecessor"}
 
 
 def open_history(url: str | None = None, *, create: bool = True) -> History:
@@ -104,42 +109,10 @@ def open_history(url: str | None = None, *, create: bool = True) -> History:
     return History(database)
 
 
-def import_predecessor(history: History, url: str) -> tuple[ImportedTable, ...]:
-    """Keep what the predecessor's tables say; see :mod:`generify.history.predecessor`.
-
-    Parameters
-    ----------
-    history : History
-        Where to.
-    url : str
-        The predecessor's database: a URL, or an SQLite file.
-
-    Returns
-    -------
-    tuple of ImportedTable
-        One a table that is there.
-
-    Raises
-    ------
-    ParameterError
-        When the URL cannot be understood.
-    HistoryError
-        When either database cannot be used.
-    MissingExtraError
-        When the driver of the database is not installed.
-    """
-    _need_sqlalchemy()
-    from generify.history import predecessor
-
-    return predecessor.import_predecessor(history, url)
-
-
 def __getattr__(name: str) -> Any:
-    if name in ("History", "Run"):
+    if name in _HOMES:
         _need_sqlalchemy()
-        from generify.history import store
-
-        return getattr(store, name)
+        return getattr(import_module(f"generify.history.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'generify.history' has no attribute {name!r}")
 
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from generify.audio import is_audio
-from generify.datasets.listing import has_audio_suffix, list_files, may_be_audio
+from generify.datasets.listing import list_files, songs_of
 from generify.errors import DatasetError, Failure, ParameterError
 
 __all__ = ["FoundSongs", "check_any_there", "find_songs"]
@@ -99,11 +98,7 @@ def _is_folder(path: Path) -> bool:
 
 def _songs_below(folder: Path) -> FoundSongs:
     listing = list_files(folder)
-    files = tuple(
-        folder / name
-        for name in listing.files
-        if has_audio_suffix(name) or (may_be_audio(name) and is_audio(folder / name))
-    )
+    files = tuple(folder / name for name in songs_of(listing))
     if files or listing.failures:
         return FoundSongs(files, listing.failures)
     error = DatasetError("no song in this folder", hint=_HINT)

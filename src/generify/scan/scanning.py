@@ -26,7 +26,8 @@ from pathlib import Path
 
 from generify import defaults
 from generify.cores import n_cores
-from generify.errors import AudioDecodeError, Failure, ParameterError
+from generify.datasets.listing import badly_named, is_text
+from generify.errors import ParameterError
 from generify.model import GenreModel
 from generify.results import (
     ResultsError,
@@ -122,8 +123,8 @@ class Scan:
     ) -> None:
         self.output, self.complete = output, False
         self._model, self._settings = model, settings
-        self._songs = tuple(str(path) for path in found.files if _is_text(str(path)))
-        unnamed = (_badly_named(str(p)) for p in found.files if not _is_text(str(p)))
+        self._songs = tuple(str(path) for path in found.files if is_text(str(path)))
+        unnamed = (badly_named(str(p)) for p in found.files if not is_text(str(p)))
         self._failures = (*found.failures, *unnamed)
         self.n_songs = len(self._songs) + len(self._failures)
         self._positions: dict[str, int] = {}
@@ -406,18 +407,3 @@ def _open_journal(output: Path, kind: ScanKind, redo: Redo) -> Journal | None:
         old = old_results(output, None if again else kind)
         return Journal.begin(path, kind, anew=again, old=() if again else old)
     return Journal.begin(path, kind, anew=again)
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _badly_named(name: str) -> Failure:
-    # Kept escaped: no format could hold the name itself.
-    shown = os.fsencode(name).decode("utf-8", "backslashreplace")
-    error = AudioDecodeError("its name is not valid UTF-8", hint="rename it")
-    return Failure.from_error(shown, error)

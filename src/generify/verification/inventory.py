@@ -10,15 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from generify.audio import is_audio
 from generify.datasets import KNOWN, DatasetFacts, KnownDataset, Track, known_dataset
 from generify.datasets.listing import (
     Listing,
     bare_name,
     has_audio_suffix,
     list_files,
-    may_be_audio,
     preference,
+    songs_of,
 )
 from generify.errors import DatasetError, Failure
 from generify.verification.checksums import Checksum, read_checksums
@@ -95,11 +94,7 @@ def list_songs(root: str | Path) -> tuple[Listing, tuple[PurePosixPath, ...]]:
         When the folder cannot be read or holds no song.
     """
     listing = list_files(root)
-    songs = tuple(
-        file
-        for file in listing.files
-        if has_audio_suffix(file) or (may_be_audio(file) and is_audio(listing.root / file))
-    )
+    songs = songs_of(listing)
     if not songs:
         why = f"; {listing.failures[0].message}" if listing.failures else ""
         raise DatasetError(f"no song in {root}{why}", hint="give a folder with audio in it")
