@@ -106,6 +106,14 @@ def music_model(music_table: FeatureTable) -> GenreModel:
     return train_model(music_table, "logreg", name="toy", n_folds=2).model
 
 
+@pytest.fixture
+def model_file(music_model: GenreModel, tmp_path: Path) -> Path:
+    """Save that model, called toy."""
+    path = tmp_path / "toy.onnx"
+    music_model.save(path)
+    return path
+
+
 TableMaker = Callable[..., "FeatureTable"]
 
 

@@ -26,7 +26,7 @@ from generify.classifiers import list_classifiers
 from generify.cli.app import app
 from generify.datasets.splits import list_splits
 from generify.features import list_extractors
-from generify.model import GenreModel, list_models
+from generify.model import list_models
 from generify.workflow import load_mel
 
 typer_main = pytest.importorskip("typer.main")
@@ -58,13 +58,6 @@ def script(*arguments: object, before: str = "") -> list[str]:
     """Give the command in a Python of its own, which runs some code before."""
     code = f"{before}\nfrom generify.cli import main\nmain()"
     return [sys.executable, "-c", code, *map(str, arguments)]
-
-
-@pytest.fixture
-def model_file(music_model: GenreModel, tmp_path: Path) -> Path:
-    path = tmp_path / "toy.onnx"
-    music_model.save(path)
-    return path
 
 
 def test_commands_are_found() -> None:

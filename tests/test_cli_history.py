@@ -36,13 +36,6 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def model_file(music_model: GenreModel, tmp_path: Path) -> Path:
-    path = tmp_path / "toy.onnx"
-    music_model.save(path)
-    return path
-
-
-@pytest.fixture
 def songs(music: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "songs"
     folder.mkdir()

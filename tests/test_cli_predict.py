@@ -24,13 +24,6 @@ FORMATS = ("table", "json", "ndjson", "csv")
 
 
 @pytest.fixture
-def model_file(music_model: GenreModel, tmp_path: Path) -> Path:
-    path = tmp_path / "toy.onnx"
-    music_model.save(path)
-    return path
-
-
-@pytest.fixture
 def songs(music: Path, tmp_path: Path) -> Path:
     """Two good songs, one with a warning, one that is no song."""
     folder = tmp_path / "songs"

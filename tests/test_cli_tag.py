@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from conftest import Command, Outcome
-from generify.model import GenreModel
 from generify.tag_formats import read_genres, write_genres
 
 pytest.importorskip("mutagen")
@@ -23,13 +22,6 @@ pytest.importorskip("mutagen")
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep journals out of the user's own folder."""
     monkeypatch.setenv("GENERIFY_STATE_DIR", str(tmp_path / "state"))
-
-
-@pytest.fixture
-def model_file(music_model: GenreModel, tmp_path: Path) -> Path:
-    path = tmp_path / "toy.onnx"
-    music_model.save(path)
-    return path
 
 
 @pytest.fixture
