@@ -23,7 +23,7 @@ import generify
 from conftest import RATE, Command
 from generify import defaults
 from generify.classifiers import list_classifiers
-from generify.cli.app import app
+from generify.cli.app import build_app
 from generify.datasets.splits import list_splits
 from generify.features import list_extractors
 from generify.model import list_models
@@ -43,7 +43,7 @@ def _commands() -> list[tuple[str, ...]]:
         for name, child in getattr(node, "commands", {}).items():
             walk(child, (*path, name))
 
-    walk(typer_main.get_command(app), ())
+    walk(typer_main.get_command(build_app()), ())
     return found
 
 
@@ -143,7 +143,7 @@ REGISTERED = {
     ],
 )
 def test_help_names_what_is_registered(name: str, option: str) -> None:
-    node = typer_main.get_command(app).commands[name]
+    node = typer_main.get_command(build_app()).commands[name]
     (found,) = [parameter for parameter in node.params if option in parameter.opts]
     known = REGISTERED[option]
     assert [k for k in known if not re.search(rf"(?<![\w+]){k}(?![\w+])", found.help)] == []
@@ -174,7 +174,7 @@ DEFAULTS = [
 def test_defaults_are_the_library_s(
     path: tuple[str, ...], parameter: str, value: object, command: Command
 ) -> None:
-    node = typer_main.get_command(app)
+    node = typer_main.get_command(build_app())
     for name in path:
         node = node.commands[name]
     (found,) = [p for p in node.params if p.name == parameter]

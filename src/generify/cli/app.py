@@ -6,48 +6,45 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from generify import __version__
-from generify.cli import (
-    cache,
-    compare,
-    convert,
-    correct,
-    datasets,
-    evaluate,
-    extract,
-    history,
-    models,
-    playlist,
-    predict,
-    scan,
-    serve,
-    spectrogram,
-    tag,
-    train,
-)
 from generify.cli.terminal import print_error, say
 from generify.errors import GenerifyError, MissingExtraError, ParameterError
 
-__all__ = ["app", "run"]
+__all__ = ["COMMANDS", "build_app", "run"]
+
+COMMANDS = (
+    *("predict", "scan", "tag", "playlist", "history", "correct"),
+    *("train", "evaluate", "compare", "datasets", "extract", "convert"),
+    *("serve", "spectrogram", "models", "cache"),
+)
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _GOES_ON = frozenset(
     ("train", "evaluate", "compare", "extract", "convert", "fetch", "verify", "duplicates", "scan")
 )
 
-app = typer.Typer(
-    help="Tells the genre of a song, and how sure it is. Nothing ever leaves your machine.",
-    epilog="Try: generify predict song.mp3",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-)
+
+def build_app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Put sub-commands together; only their modules are imported."""
+    app = typer.Typer(
+        help="Tells the genre of a song, and how sure it is. Nothing ever leaves your machine.",
+        epilog="Try: generify predict song.mp3",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    for name in commands:
+        import_module(f"generify.cli.{name}").register(app)
+    return app
 
 
 def _show_version(wanted: bool) -> None:
@@ -56,7 +53,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool,
@@ -67,15 +63,6 @@ def _options(
     ] = False,
 ) -> None:
     """Hold the options that belong to no sub-command."""
-
-
-_COMMANDS = (
-    *(predict, scan, tag, playlist, history, correct),
-    *(train, evaluate, compare, datasets, extract, convert),
-    *(serve, spectrogram, models, cache),
-)
-for module in _COMMANDS:
-    module.register(app)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
@@ -93,8 +80,11 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that cannot be shown is shown escaped
             stream.reconfigure(errors="backslashreplace")
+    words = [argument for argument in arguments if argument != "--debug"]
+    # a sub-command that is not asked for need not be imported
+    asked = words[:1] if words and words[0] in COMMANDS else COMMANDS
     try:
-        app(args=[a for a in arguments if a != "--debug"], prog_name="generify")
+        build_app(asked)(args=words, prog_name="generify")
     except (GenerifyError, OSError) as err:
         if "--debug" in arguments:
             raise

@@ -13,11 +13,12 @@ from generify.cli.answers import say_remarks
 from generify.cli.formats import Format, emit
 from generify.cli.terminal import RowPrinter, progress_bar, say, stdout_width
 from generify.errors import Failure
-from generify.tagging import Reason, TagChange, TagOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from generify.tagging import TagChange, TagOptions
 
 __all__ = ["ChangeTable"]
 
@@ -114,6 +115,8 @@ def _listed(genres: tuple[str, ...]) -> str:
 
 
 def _why(change: TagChange) -> str:
+    from generify.tagging import Reason
+
     if change.confidence is None or change.reason not in (Reason.SURE, Reason.NOT_SURE):
         return str(change.reason)
     # Cut, not rounded: 59.7 % must not look like the 60 % that would have been enough.

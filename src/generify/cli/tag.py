@@ -14,8 +14,6 @@ from generify.cli.formats import Format
 from generify.cli.options import FormatOption, ModelOption
 from generify.cli.tag_sources import tag_scanned, tag_unheard
 from generify.errors import ParameterError
-from generify.tagging import TagOptions, read_vocabulary, undo
-from generify.tagging.journal import latest_journal
 
 __all__ = ["register", "tag"]
 
@@ -42,20 +40,20 @@ def tag(
     model: ModelOption = defaults.MODEL,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Songs that have a genre get another one too.")
-    ] = TagOptions.overwrite,
+    ] = False,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="Less sure songs are left alone.")
-    ] = TagOptions.min_confidence,
+    ] = defaults.TAG_CONFIDENCE,
     max_genres: Annotated[
         int, typer.Option(min=1, metavar="N", help="Genres a song; further ones from 20 % on.")
-    ] = TagOptions.max_genres,
+    ] = 1,
     vocabulary: Annotated[
         Path | None,
         typer.Option("--map", metavar="FILE", help='Own names: .toml, hiphop = "Hip-Hop/Rap".'),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")
-    ] = TagOptions.dry_run,
+    ] = False,
     undo_run: Annotated[
         bool, typer.Option("--undo", help="Bring the files of the latest run back.")
     ] = False,
@@ -67,6 +65,9 @@ def tag(
 ) -> None:
     """Write the genre into songs that have none, where it is sure."""
     check_extra("tags", "mutagen")
+    from generify.tagging import TagOptions, read_vocabulary, undo
+    from generify.tagging.journal import latest_journal
+
     _check_given(undo_run, bool(songs or results), dry_run)
     if undo_run:
         kept = journal or latest_journal()

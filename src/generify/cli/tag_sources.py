@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generify.errors import DatasetError, Failure, ParameterError
-from generify.tagging import TagChange, TagOptions, tag_files, tag_results
 
 if TYPE_CHECKING:
     from generify.results import SongResult
+    from generify.tagging import TagChange, TagOptions
 
 __all__ = ["tag_scanned", "tag_unheard"]
 
@@ -22,6 +22,7 @@ def tag_unheard(
     """Give the changes, and the files that they will be of."""
     from generify.model import load_model
     from generify.scan import find_songs
+    from generify.tagging import tag_files
 
     found = find_songs(songs)
     changes = tag_files(found.files, load_model(model), options)
@@ -34,6 +35,7 @@ def tag_scanned(
     """Tag what a scan wrote; only the given songs, where some are given."""
     from generify.results import read_song_results
     from generify.scan import find_songs
+    from generify.tagging import tag_results
 
     answers = read_song_results(results)
     if not songs:

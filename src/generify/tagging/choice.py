@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generify import defaults
 from generify.errors import ParameterError
 from generify.tagging.vocabulary import name_in_tags
 
@@ -33,8 +34,7 @@ class TagOptions:
     overwrite : bool
         Whether files that name a genre get another one.
     min_confidence : float
-        Songs that the model is less sure of, 0 to 1, are left alone. The default is where
-        about nine of ten genres written are right (docs/decisions/0006-tags.md).
+        Songs that the model is less sure of, 0 to 1, are left alone.
     max_genres : int
         Genres written at most; all but the first must be 20 % probable.
     vocabulary : mapping of str to str
@@ -51,7 +51,7 @@ class TagOptions:
     """
 
     overwrite: bool = False
-    min_confidence: float = 0.6
+    min_confidence: float = defaults.TAG_CONFIDENCE
     max_genres: int = 1
     vocabulary: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
