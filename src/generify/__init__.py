@@ -14,8 +14,9 @@ Everything is imported when first used, so ``import generify`` costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from generify.lazy import names_from
 
 if TYPE_CHECKING:
     from generify.errors import Failure, GenerifyError
@@ -45,21 +46,17 @@ __all__ = [
     "train",
 ]
 
-_HOMES = {
-    "errors": ("Failure", "GenerifyError"),
-    "evaluation": ("EvaluationReport",),
-    "model": ("GenreModel", "ModelCard", "list_models", "load_model"),
-    "prediction": ("Prediction", "predict"),
-    "training": ("Training",),
-    "workflow": ("Extraction", "compare", "evaluate", "train"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"generify.{home}"), name)
-    raise AttributeError(f"module 'generify' has no attribute {name!r}")
+__getattr__ = names_from(
+    __name__,
+    {
+        "errors": ("Failure", "GenerifyError"),
+        "evaluation": ("EvaluationReport",),
+        "model": ("GenreModel", "ModelCard", "list_models", "load_model"),
+        "prediction": ("Prediction", "predict"),
+        "training": ("Training",),
+        "workflow": ("Extraction", "compare", "evaluate", "train"),
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -88,6 +88,10 @@ def describe(failure: Failure) -> str:
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on stderr while work goes on; nothing where stderr is no terminal."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _done, _all: None
+        return
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -96,7 +100,6 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn,
     )
 
-    console = _console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -109,7 +112,6 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         console=console,
         transient=True,
         redirect_stdout=sys.stdout.isatty(),
-        disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task(title, total=None)
 

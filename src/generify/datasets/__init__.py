@@ -10,10 +10,17 @@ in :mod:`generify.datasets.splits`, what they leak in :mod:`generify.datasets.le
 in :mod:`generify.datasets.convert`.
 """
 
-from generify.datasets.base import Dataset, KnownDataset, Track
-from generify.datasets.facts import DatasetFacts, Download
-from generify.datasets.known import KNOWN, dataset_facts, known_dataset, list_datasets
-from generify.datasets.reading import load_dataset
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generify.lazy import names_from
+
+if TYPE_CHECKING:
+    from generify.datasets.base import Dataset, KnownDataset, Track
+    from generify.datasets.facts import DatasetFacts, Download
+    from generify.datasets.known import KNOWN, dataset_facts, known_dataset, list_datasets
+    from generify.datasets.reading import load_dataset
 
 __all__ = [
     "KNOWN",
@@ -27,3 +34,13 @@ __all__ = [
     "list_datasets",
     "load_dataset",
 ]
+
+__getattr__ = names_from(
+    __name__,
+    {
+        "base": ("Dataset", "KnownDataset", "Track"),
+        "facts": ("DatasetFacts", "Download"),
+        "known": ("KNOWN", "dataset_facts", "known_dataset", "list_datasets"),
+        "reading": ("load_dataset",),
+    },
+)

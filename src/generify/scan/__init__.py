@@ -11,11 +11,16 @@ In it: :mod:`~generify.scan.finding`, :mod:`~generify.scan.listening`,
 
 from __future__ import annotations
 
-from generify.scan.finding import FoundSongs, find_songs
-from generify.scan.listening import predict_songs
-from generify.scan.scanning import Redo, Scan, ScanSettings, open_scan
-from generify.scan.summary import FailureGroup, ScanSummary
-from generify.scan.workers import WorkerError
+from typing import TYPE_CHECKING
+
+from generify.lazy import names_from
+
+if TYPE_CHECKING:
+    from generify.scan.finding import FoundSongs, find_songs
+    from generify.scan.listening import predict_songs
+    from generify.scan.scanning import Redo, Scan, ScanSettings, open_scan
+    from generify.scan.summary import FailureGroup, ScanSummary
+    from generify.scan.workers import WorkerError
 
 __all__ = [
     "FailureGroup",
@@ -29,3 +34,14 @@ __all__ = [
     "open_scan",
     "predict_songs",
 ]
+
+__getattr__ = names_from(
+    __name__,
+    {
+        "finding": ("FoundSongs", "find_songs"),
+        "listening": ("predict_songs",),
+        "scanning": ("Redo", "Scan", "ScanSettings", "open_scan"),
+        "summary": ("FailureGroup", "ScanSummary"),
+        "workers": ("WorkerError",),
+    },
+)
