@@ -17,12 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import connection, parent_process
 
+from generify.cores import THREAD_VARIABLES
+
 __all__ = ["live_and_die_with_parent", "one_thread_and_no_interrupt"]
 
-_BLAS_THREADS = (
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
-    "VECLIB_MAXIMUM_THREADS",
-)
 _starting = threading.Lock()  # the environment belongs to the whole process
 
 
@@ -37,8 +35,8 @@ def one_thread_and_no_interrupt() -> Iterator[None]:
         Ctrl-C is for the parent, who then ends its workers in order.
     """
     with _starting:
-        before = {name: os.environ.get(name) for name in _BLAS_THREADS}
-        os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
+        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
         can_block = hasattr(signal, "pthread_sigmask")
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else None
         try:

@@ -14,6 +14,7 @@ import typer
 
 from generify import __version__
 from generify.cli.terminal import print_error, say
+from generify.cores import THREAD_VARIABLES
 from generify.errors import GenerifyError, MissingExtraError, ParameterError
 
 __all__ = ["COMMANDS", "build_app", "run"]
@@ -76,6 +77,8 @@ def run() -> None:
     Exit codes: 0 all done, 1 some songs or the whole job failed, 2 wrong usage, 130 interrupted.
     """
     arguments = sys.argv[1:]
+    for name in THREAD_VARIABLES:  # matrices are small here, and waiting threads spin on a core
+        os.environ.setdefault(name, "1")
     signal.signal(signal.SIGINT, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that cannot be shown is shown escaped
