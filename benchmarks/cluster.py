@@ -222,7 +222,7 @@ def measure_driver(song: Path, n_songs: int) -> dict[str, Any]:
             for number, _ in enumerate(scan.listen()):
                 if number == 0:
                     times.append(time.monotonic())
-            parts = sum(part.stat().st_size for part in Path(f"{output}.parts").glob("*.parquet"))
+            journal = Path(f"{output}.part").stat().st_size
             times.append(time.monotonic())
             scan.finish()
             times.append(time.monotonic())
@@ -231,7 +231,7 @@ def measure_driver(song: Path, n_songs: int) -> dict[str, Any]:
         "songs": n_songs,
         "songs/s handed out and written down": round(n_songs / (times[2] - times[1])),
         "songs/s put in order": round(n_songs / (times[3] - times[2])),
-        "bytes a song in partitions": round(parts / n_songs),
+        "bytes a song in the journal": round(journal / n_songs),
         "bytes a song in the output": round(size / n_songs),
         "MB of memory at most": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }

@@ -16,16 +16,9 @@ from conftest import RATE, Command
 from generify.cli.scan_progress import Heard
 from generify.cli.terminal import format_time
 from generify.errors import Failure, HistoryError
-from generify.model import GenreModel
 from generify.prediction import Prediction
 from generify.results import SongResult, read_results, read_song_results
 from generify.scan import Scan
-
-
-@pytest.fixture
-def model_file(music_model: GenreModel, tmp_path: Path) -> Path:
-    music_model.save(tmp_path / "m.onnx")
-    return tmp_path / "m.onnx"
 
 
 @pytest.fixture
@@ -50,8 +43,11 @@ def test_a_scan_from_beginning_to_end(library: Path, model_file: Path, command: 
     assert re.sub(r"\d+:\d\d: [\d.]+ songs/s, [\d.]+ ", "T: R songs/s, R ", first.out) == (
         f"tones    3     75 %   {bar}\n"
         f"clicks   1     25 %   {bar[:10]}\n"
-        "failed: 2 × is silent: silent.wav, silent2.wav\n"
-        "failed: 1 × is not an audio file that can be decoded: text.mp3\n"
+        "failed: 2 × is silent\n"
+        f"  {library}/silent.wav\n"
+        f"  {library}/silent2.wav\n"
+        "failed: 1 × is not an audio file that can be decoded\n"
+        f"  {library}/text.mp3\n"
         "7 songs, 0.0 hours of audio, 0 unknown, 3 failed\n"
         "heard 7 in T: R songs/s, R audio-hours/s\n"
     )
@@ -78,6 +74,16 @@ def test_a_scan_from_beginning_to_end(library: Path, model_file: Path, command: 
     assert third.code == 0
     assert third.err == f"3 of 4 songs are answered already\nwrote {output}\n"
     assert "4 songs, 0.0 hours of audio, 0 unknown, 0 failed" in third.out
+
+
+def test_songs_of_one_name_that_fail(model_file: Path, command: Command, tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"cd{number}").mkdir()
+        (tmp_path / f"cd{number}/1.mp3").touch()
+    songs = [tmp_path / f"cd{number}" for number in range(5)]
+    done = command("scan", *songs, "-m", model_file, "-o", tmp_path / "out.csv")
+    named = "".join(f"  {tmp_path}/cd{number}/1.mp3\n" for number in range(3))
+    assert done.out.startswith(f"failed: 5 × is empty\n{named}  and 2 more\n5 songs,")
 
 
 def test_a_database_and_weak_answers(library: Path, model_file: Path, command: Command) -> None:
@@ -109,7 +115,7 @@ def test_wrong_usage(library: Path, model_file: Path, command: Command, tmp_path
     assert done.err == (
         f"error: there is no file or folder {missing}\nhint: give audio files, or folders of them\n"
     )
-    assert {path.name for path in tmp_path.iterdir()} == {"library", "m.onnx"}
+    assert {path.name for path in tmp_path.iterdir()} == {"library", "toy.onnx"}
 
 
 def test_two_scans_of_one_output(library: Path, model_file: Path, command: Command) -> None:

@@ -110,8 +110,8 @@ def is_below(process: int, top: int) -> bool:
     return process == top
 
 
-def scan_here(library: Path, model: GenreModel) -> bytes:
-    output = library.parent / "local.parquet"
+def scan_here(library: Path, model: GenreModel, suffix: str = ".parquet") -> bytes:
+    output = library.parent / f"local{suffix}"
     with open_scan([library], output, model) as job:
         list(job.listen())
         job.finish()
@@ -121,7 +121,7 @@ def scan_here(library: Path, model: GenreModel) -> bytes:
 def test_two_nodes_write_the_file_of_one_machine(
     cluster: Any, library: Path, music_model: GenreModel
 ) -> None:
-    output = library.parent / "cluster.parquet"
+    output = library.parent / "cluster.ndjson"
     actors = set()
     with open_cluster_scan([library], output, music_model) as job:
         for _ in job.listen():
@@ -129,7 +129,7 @@ def test_two_nodes_write_the_file_of_one_machine(
         summary = job.finish()
     assert len(actors) == 2  # one a core: with as many actors as cores nothing hangs
     assert (summary.n_songs, summary.n_failed) == (N_SONGS, 3)
-    assert output.read_bytes() == scan_here(library, music_model)
+    assert output.read_bytes() == scan_here(library, music_model, ".ndjson")
     wait_until(lambda: not processes(ACTOR))
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from generify.cluster import places
-from generify.cluster.places import fetch_ahead, find_places, is_address, open_place
+from generify.cluster.places import fetch_ahead, find_places, open_place
 from generify.errors import DatasetError, Failure, MissingExtraError, ParameterError
+from generify.scan.finding import is_address
 from generify.scan.listening import FileState
 
 pytest.importorskip("fsspec", reason="fsspec (extra ray) is not installed")
@@ -63,11 +64,30 @@ def test_paths_and_addresses_together(library: Path) -> None:
 
 def test_an_address_without_songs(library: Path) -> None:
     empty = f"file://{library}/none"
-    with pytest.raises(ParameterError, match=f"no song at {empty}"):
+    with pytest.raises(ParameterError, match=f"no song in {empty}$"):
         find_places([empty])
-    found = find_places([empty, library])
-    assert [failure.path for failure in found.on_disk.failures] == [empty]
-    assert "no song at this address" in found.on_disk.failures[0].message
+    (library / "none").mkdir()
+    for given in ([empty, library], [library / "none", f"file://{library}"]):
+        found = find_places(given)
+        (failure,) = found.on_disk.failures
+        assert failure.path == str(given[0])
+        assert failure.message.startswith(f"{given[0]}: no song ")
+        assert len(found.on_disk.files) + len(found.addresses) == 3
+
+
+def test_what_was_searched_is_spelt_as_what_was_found(library: Path) -> None:
+    given = [f"local://{library}/a/", library]
+    found = find_places(given)
+    assert found.searched == (str(library), f"file://{library}/a")
+    assert list(found.addresses) == [f"file://{library}/a/2.flac"]
+
+
+def test_names_at_an_address_that_are_no_text(library: Path) -> None:
+    (library / os.fsdecode(b"a/\xff.mp3")).touch()
+    found = find_places([f"file://{library}/a"])
+    assert list(found.addresses) == [f"file://{library}/a/2.flac"]
+    (failure,) = found.on_disk.failures
+    assert failure.path == f"file://{library}/a/\\xff.mp3"
 
 
 def test_an_address_that_cannot_be_listed(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +119,7 @@ def test_a_scheme_that_nothing_knows() -> None:
         ({"LastModified": "2024-05-01T10:00:00+02:00"}, "2024-05-01T08:00:00.000000Z"),
         ({"updated": "2024-05-01T10:00:00.25Z"}, "2024-05-01T10:00:00.250000Z"),
         ({"mtime": 86400.5}, "1970-01-02T00:00:00.500000Z"),
+        ({"LastModified": "Wed, 01 May 2024 08:00:00 GMT"}, None),
         ({}, None),
     ],
 )
@@ -152,6 +173,17 @@ def test_a_song_that_cannot_be_fetched(library: Path, monkeypatch: pytest.Monkey
         Failure(a, "AudioDecodeError", f"{a}: cannot be fetched ({why}); {hint}")
         for a, why in zip(addresses, ("Permission denied", "connection reset"), strict=True)
     ]
+
+
+def test_a_machine_that_cannot_read_an_address(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_address: str) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", refuse)
+    with pytest.raises(MissingExtraError, match="Install s3fs to access S3"):
+        list(fetch_ahead(["s3://bucket/song.mp3"]))  # not a failure of each song
 
 
 def test_a_song_that_is_gone(library: Path) -> None:

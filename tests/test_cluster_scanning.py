@@ -5,12 +5,10 @@ Who listens is replaced here by a loop in this process; Ray itself is in ``test_
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +21,7 @@ from generify.errors import ModelError, ParameterError
 from generify.model import GenreModel
 from generify.results import ResultsError, SongResult, read_results, read_song_results
 from generify.scan import Redo, ScanSettings, ScanSummary, open_scan
-from generify.scan.listening import Recognised
+from generify.scan.listening import Recognised, listen
 from generify.scan.workers import WorkerSetup
 
 pytest.importorskip("fsspec", reason="fsspec (extra ray) is not installed")
@@ -34,10 +32,10 @@ Heard = list[str]
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    """Listen here, backwards, and note to what."""
+    """Listen here, for a cluster backwards, and note to what."""
     noted: Heard = []
 
-    def listen(
+    def listen_backwards(
         songs: Sequence[str], setup: WorkerSetup, plan: ClusterPlan
     ) -> Iterator[SongResult | Recognised]:
         actor = _Listener(setup, plan.time_limit, str(Path.cwd()))
@@ -49,7 +47,16 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
                     raise answer
                 yield from answer
 
-    monkeypatch.setattr("generify.cluster.scanning.listen_on_cluster", listen)
+    def listen_here(
+        songs: Sequence[str], setup: WorkerSetup, **_settings: object
+    ) -> Iterator[SongResult | Recognised]:
+        model = GenreModel.from_bytes(setup.graph, source=setup.source)
+        for song in songs:
+            yield listen(song, model, known=setup.known)
+
+    monkeypatch.setattr("generify.cluster.scanning.listen_on_cluster", listen_backwards)
+    # In one process, as the number of threads shows in the last digits.
+    monkeypatch.setattr("generify.scan.scanning.listen_in_processes", listen_here)
     monkeypatch.setattr("generify.cluster.scanning._N_SONGS", 3)
     return noted
 
@@ -74,7 +81,7 @@ def scan(
         return job.finish()
 
 
-@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".db"])
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".ndjson", ".json", ".db"])
 def test_the_file_is_that_of_a_scan_on_one_machine(
     suffix: str, library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
 ) -> None:
@@ -89,40 +96,18 @@ def test_the_file_is_that_of_a_scan_on_one_machine(
     assert {path.name for path in tmp_path.iterdir()} == {"library", ours.name, theirs.name}
 
 
-def test_nested_results_are_those_of_a_scan_on_one_machine(
-    library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
-) -> None:
-    scan(library, tmp_path / "cluster.ndjson", music_model)
-    with open_scan([library], tmp_path / "local.ndjson", music_model) as job:
-        list(job.listen())
-        job.finish()
-
-    def records(engine: str) -> list[dict[str, Any]]:
-        lines = (tmp_path / f"{engine}.ndjson").read_text().splitlines()
-        found: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        for record in found:  # genres of the same rounded probability are in no certain order
-            genres = record.get("genres", [])
-            genres.sort(key=lambda g: (-g["probability"], g["genre"]))
-        return found
-
-    assert records("cluster") == records("local")
-
-
 def test_an_interrupted_scan_goes_on(
     library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
 ) -> None:
-    output = tmp_path / "out.csv"
-    scan(library, tmp_path / "whole.csv", music_model)
-    heard.clear()
+    output = f"{tmp_path}/genres/"
     with open_cluster_scan([library], output, music_model) as job:
         listening = job.listen()
         for _ in range(5):
             next(listening)
         listening.close()  # as Ctrl-C does: what is heard is written down
-    assert not output.exists()
-    partitions = sorted((tmp_path / "out.csv.parts").glob("part-*.parquet"))
-    assert [len(list(read_results(path))) for path in partitions] == [3, 2]
-    partitions[1].unlink()  # as if it had been killed before
+    parts = sorted(Path(output).glob("part-*.parquet"))
+    assert [len(list(read_results(path))) for path in parts] == [3, 2]
+    parts[1].unlink()  # as if it had been killed before
     with open_cluster_scan([library], output, music_model) as job:
         assert (job.n_songs, job.n_before, job.n_done, job.n_failed) == (12, 3, 3, 0)
         n_heard = len(list(job.listen()))
@@ -131,8 +116,26 @@ def test_an_interrupted_scan_goes_on(
         assert {result.path for result in job.heard()} == set(heard)
         job.finish()
     assert len(heard) == 5 + 9
+
+
+def test_each_engine_goes_on_with_what_the_other_began(
+    library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
+) -> None:
+    scan(library, tmp_path / "whole.csv", music_model)
+    heard.clear()
+    output = tmp_path / "out.csv"
+    with open_scan([library], output, music_model) as job:
+        next(job.listen())
+    with open_cluster_scan([library], output, music_model) as job:
+        listening = job.listen()
+        for _ in range(5):
+            next(listening)
+    with open_scan([library], output, music_model) as job:
+        assert (job.n_before, job.n_done) == (6, 6)
+        list(job.listen())
+        job.finish()
+    assert len(heard) == 5
     assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
-    assert not (tmp_path / "out.csv.parts").exists()
 
 
 def test_nothing_is_left_unheard(
@@ -152,7 +155,6 @@ def test_results_before_the_end(
         names = [Path(result.path).name for result in job.results()]
         assert names == sorted(names)
         assert len(names) == 12
-    assert {p.suffix for p in (tmp_path / "out.csv.parts").iterdir()} == {".json", ".parquet"}
 
 
 def test_a_complete_file_stays(
@@ -195,6 +197,117 @@ def test_a_file_brought_up_to_date(
     assert output.read_bytes() == fresh.read_bytes()
 
 
+def names_in(output: Path) -> list[str]:
+    return ["/".join(Path(answer.path).parts[-2:]) for answer in read_results(output)]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".ndjson"])
+def test_answers_for_songs_elsewhere_are_kept(
+    suffix: str, library: Path, music: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
+) -> None:
+    noise = tmp_path / "noise"
+    shutil.copytree(music / "noise", noise)
+    (noise / "text.mp3").write_text("words")
+    names = sorted(f"noise/{song.name}" for song in noise.iterdir())
+    changed = ScanSettings(redo=Redo.CHANGED)
+    outputs = []
+    for engine, opened in (("cluster", open_cluster_scan), ("local", open_scan)):
+        output = tmp_path / f"{engine}{suffix}"
+        with opened([noise], output, music_model) as job:
+            list(job.listen())
+            job.finish()
+        (noise / "noise3.wav").rename(tmp_path / "noise3.wav")  # not ours to notice
+        with opened([library], output, music_model, changed) as job:
+            list(job.listen())
+            summary = job.finish()
+        (tmp_path / "noise3.wav").rename(noise / "noise3.wav")
+        assert (summary.n_songs, summary.n_failed) == (9 + 12, 1 + 3)
+        assert names_in(output)[:9] == names
+        outputs.append(output.read_bytes())
+    assert outputs[0] == outputs[1]
+
+    output = tmp_path / f"cluster{suffix}"
+    heard.clear()
+    (noise / "noise3.wav").unlink()
+    with open_cluster_scan([noise], output, music_model, changed) as job:
+        list(job.listen())
+        job.finish()
+    assert heard == [str(noise / "text.mp3")]
+    names.remove("noise/noise3.wav")
+    assert names_in(output)[-8:] == names
+
+
+def test_what_is_not_there_is_refused(
+    library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
+) -> None:
+    for output in (tmp_path / "out.csv", f"{tmp_path}/genres/"):
+        with (
+            pytest.raises(ParameterError, match=r"there is no file or folder .*nosuch$") as caught,
+            open_cluster_scan([tmp_path / "nosuch"], output, music_model),
+        ):
+            pass
+        assert caught.value.hint == "give audio files, or folders of them"
+    assert [path.name for path in tmp_path.iterdir()] == ["library"]
+    song = f"file://{library}/tones0.wav"
+    with open_cluster_scan([tmp_path / "nosuch", song], output, music_model) as job:
+        failed = [result.path for result in job.listen() if result.failed]
+    assert failed == [str(tmp_path / "nosuch")]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "genres/"])
+def test_what_is_written_but_not_finished_is_gone_on_with(
+    name: str, library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
+) -> None:
+    output = f"{tmp_path}/{name}"
+    with open_cluster_scan([library], output, music_model) as job:
+        list(job.listen())
+        key, summary = job.key, job.write()
+        assert (summary.n_songs, job.key, job.complete) == (12, key, False)
+        assert len(list(job.heard())) == 12
+    files = {path: path.stat().st_ino for path in tmp_path.rglob("*") if path.is_file()}
+    heard.clear()
+    with open_cluster_scan([library], output, music_model) as job:  # as where the history failed
+        assert (job.key, job.complete, list(job.listen())) == (key, False, [])
+        assert len(list(job.heard())) == 12
+        assert job.finish() == summary == job.finish()
+        assert (job.complete, job.n_done, job.n_failed, list(job.heard())) == (True, 12, 3, [])
+    assert heard == []
+    assert set(files) >= {path for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_what_a_folder_gains_is_another_scan(
+    library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
+) -> None:
+    output = f"{tmp_path}/genres/"
+    with open_cluster_scan([library], output, music_model) as job:
+        list(job.listen())
+        key = job.key
+        job.finish()
+    os.utime(library / "tones0.wav", (1, 1))
+    settings = ScanSettings(redo=Redo.CHANGED)
+    with open_cluster_scan([library], output, music_model, settings) as job:
+        again = {result.path for result in job.listen()}
+        assert job.key != key  # so that the history keeps the new answers too
+        assert {result.path for result in job.heard()} == again
+        job.finish()
+    assert {Path(path).name for path in again} == {
+        "tones0.wav", "text.mp3", "empty.wav", "silent.wav",
+    }  # fmt: skip
+
+
+def test_a_folder_keeps_answers_for_songs_elsewhere(
+    library: Path, music: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
+) -> None:
+    output = f"{tmp_path}/genres/"
+    scan(music / "noise", output, music_model)
+    assert scan(library, output, music_model, Redo.CHANGED).n_songs == 8 + 12
+    (library / "tones0.wav").unlink()
+    heard.clear()
+    assert scan(library, output, music_model, Redo.CHANGED).n_songs == 8 + 11
+    assert len(heard) == 3  # those that failed
+    assert scan(music / "noise", output, music_model).n_songs == 8
+
+
 def test_everything_anew(
     library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
 ) -> None:
@@ -212,18 +325,28 @@ def test_everything_anew(
     assert len(heard) == 12
 
 
-def test_another_model_does_not_go_on(
-    library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("out.csv", "is an unfinished scan that was"), ("genres/", "holds a scan that was")],
+)
+def test_another_kind_of_scan_does_not_go_on(
+    name: str, what: str, library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
 ) -> None:
-    output = tmp_path / "out.csv"
+    output = f"{tmp_path}/{name}"
     with open_cluster_scan([library], output, music_model) as job:
         next(job.listen())
     settings = ScanSettings(min_confidence=0.5)
     with (
-        pytest.raises(ParameterError, match=r"begun with min-confidence 0, not with 0\.5"),
+        pytest.raises(
+            ParameterError, match=rf"{output}(\.part)? {what} begun with min-confidence 0, not"
+        ),
         open_cluster_scan([library], output, music_model, settings),
     ):
         pass
+    # Begun anew, it is of that kind.
+    settings = ScanSettings(min_confidence=0.5, redo=Redo.ALL)
+    with open_cluster_scan([library], output, music_model, settings) as job:
+        assert job.n_before == 0
 
 
 def test_a_folder_of_partitions(
@@ -293,7 +416,7 @@ def test_songs_and_partitions_at_addresses(
 def test_a_full_disk_stops_and_loses_only_the_last_partition(
     library: Path, music_model: GenreModel, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    output = library.parent / "out.csv"
+    output = f"{library.parent}/genres/"
     write, n_written = partitions.write_song_results, 0
 
     def fill_up(*arguments: object) -> None:
@@ -326,6 +449,25 @@ def test_a_model_that_cannot_be_used_stops(
         open_cluster_scan([library], library.parent / "out.csv", music_model) as job,
     ):
         list(job.listen())
+
+
+def test_two_scans_of_one_folder(
+    library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
+) -> None:
+    output = f"{tmp_path}/not/there/genres/"
+    with (
+        open_cluster_scan([library], output, music_model) as job,
+        pytest.raises(ResultsError, match=r"another scan is writing .*/not/there/genres"),
+        open_cluster_scan([library], output, music_model),
+    ):
+        pass
+    assert job.n_done == 0
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ResultsError, match=r"cannot write .*/file/genres/: "),
+        open_cluster_scan([library], f"{tmp_path}/file/genres/", music_model),
+    ):
+        pass
 
 
 def test_a_folder_of_something_else(

@@ -121,6 +121,27 @@ def test_probabilities_are_sorted_and_sum_to_one(long_prediction: Prediction) ->
         assert segment.probability == max(g.probability for g in segment.genres)
 
 
+def test_what_is_printed_alike_is_in_the_order_of_the_model(
+    song: Path, music_model: GenreModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The last digits differ with the number of threads, and so would the order.
+    for probabilities in ([0.4, 0.2, 0.4000001], [0.4000001, 0.2, 0.4]):
+        model = fixed(monkeypatch, music_model, probabilities)
+        result = predict(song, model, timeline=True, min_confidence=0.4)
+        assert [g.genre for g in result.genres] == ["rock", "jazz", "blues"]
+        assert (result.genre, segments(result)[0].genre) == ("rock", "rock")
+
+
+def test_styles_printed_alike_are_in_the_order_of_the_tags(
+    song: Path, music_model: GenreModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = np.linspace(0.1, 0.5, 50, dtype=np.float32)
+    scores[[7, 9]] = 0.9, 0.90000004
+    monkeypatch.setattr(prediction_module.Tags, "tags_of", lambda *_: scores[np.newaxis])
+    styles = [style.style for style in predict(song, music_model).styles]
+    assert styles == [prediction_module.TAG_NAMES[i] for i in (7, 9, 49, 48, 47)]
+
+
 @pytest.mark.parametrize("min_confidence", [0.0, 0.5, 0.6, 0.61, 1.0])
 def test_unknown_exactly_when_there_is_no_genre(
     song: Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,24 @@ def test_a_folder_without_songs(tmp_path: Path) -> None:
     assert caught.value.hint == "give audio files, or folders of them"
 
 
+def test_why_no_song_is_found_in_a_folder(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "inner":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    (library / "outer/inner").mkdir(parents=True)
+    monkeypatch.setattr("generify.datasets.listing.os.scandir", refuse)
+    given = f"{library}/outer/"
+    with pytest.raises(ParameterError, match=r"no song in .*inner: cannot read .*Permission"):
+        find_songs([given])
+    (library / "outer/inner").rmdir()
+    with pytest.raises(ParameterError, match=f"no song in {library}/outer$"):
+        find_songs([given])
+
+
 def test_a_folder_without_songs_among_others(library: Path, tmp_path: Path) -> None:
     empty = tmp_path / "x.wav"
     empty.mkdir()
@@ -55,7 +74,7 @@ def test_a_folder_without_songs_among_others(library: Path, tmp_path: Path) -> N
         Failure(
             str(empty),
             "DatasetError",
-            "no song in this folder; give audio files, or folders of them",
+            f"{empty}: no song in this folder; give audio files, or folders of them",
         ),
     )
 
@@ -85,7 +104,7 @@ def test_a_folder_that_cannot_be_read(library: Path, monkeypatch: pytest.MonkeyP
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("generify.datasets.listing.os.scandir", refuse)
-    with pytest.raises(DatasetError, match=r"cannot read the folder .*: Permission denied"):
+    with pytest.raises(DatasetError, match=r"cannot read the folder \(Permission denied\)"):
         find_songs([library])
 
 

@@ -157,8 +157,8 @@ def test_the_summary(
     [
         ("a b.mp3: is empty (0 bytes); get it again", "is empty"),
         (
-            "cannot read the folder a b.mp3: Permission denied",
-            "cannot read the folder: Permission denied",
+            "a b.mp3: cannot read the folder (Permission denied)",
+            "cannot read the folder",
         ),
         (
             "a b.mp3: only 0.3 s of sound, at least 1 s is needed",
@@ -554,10 +554,11 @@ def test_an_output_or_a_journal_that_the_disk_fails(
         raise OSError(errno.EIO, "Input/output error")
 
     output = tmp_path / "out.csv"
-    with monkeypatch.context() as patch:
-        patch.setattr("generify.scan.scanning.os.fsync", fail)
+    with monkeypatch.context() as patch, open_scan([library], output, music_model) as job:
+        list(job.listen())
+        patch.setattr("os.fsync", fail)  # the journal must not go before the output is safe
         with pytest.raises(ResultsError, match=r"cannot write .*out\.csv: Input/output") as caught:
-            scan(library, output, music_model)
+            job.finish()
     assert caught.value.hint.startswith("make room, then run the same command again")
     assert journal(output).exists()
     with monkeypatch.context() as patch:
@@ -629,17 +630,34 @@ def test_what_is_no_file_is_never_opened(
     assert FileState.of(str(library / "pipe.mp3")) == FileState()
 
 
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (RuntimeError, "RuntimeError", "RuntimeError"),
+        (
+            MemoryError,
+            "AudioDecodeError",
+            "{path}: needs more memory than a song may take; "
+            "cut it, or lower its sample rate or number of channels",
+        ),
+    ],
+)
 def test_any_error_is_one_song_s(
-    library: Path, music_model: GenreModel, monkeypatch: pytest.MonkeyPatch
+    error: type[Exception],
+    kind: str,
+    said: str,
+    library: Path,
+    music_model: GenreModel,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object, **__: object) -> Prediction:
-        raise MemoryError
+        raise error
 
     monkeypatch.setattr("generify.scan.listening.predict", fail)
     result = listen(str(library / "c.wav"), music_model)
     assert isinstance(result, SongResult)
     path = str(library / "c.wav")
-    assert result.answer == Failure(path, "MemoryError", "MemoryError")
+    assert result.answer == Failure(path, kind, said.format(path=path))
 
 
 @pytest.mark.parametrize(

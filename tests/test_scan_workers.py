@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -190,12 +189,13 @@ def test_a_worker_s_start_is_no_song_s_time(
 def test_known_recordings_are_not_heard(songs: list[str], music_model: GenreModel) -> None:
     known = content_hash(songs[1])
     found = listen(songs[1], music_model, known=frozenset([known]))
-    assert found == Recognised(songs[1], known, FileState.of(songs[1]))
+    state = FileState.of(songs[1])
+    assert found == Recognised(songs[1], known, state.size, state.modified)
     assert isinstance(listen(songs[0], music_model, known=frozenset([known])), SongResult)
 
 
 class Threads(frozenset[str]):
-    """Writes down, in the worker, how many threads its arithmetic has."""
+    """Notes, in the worker, how many threads its arithmetic has: as names, for it may not write."""
 
     def __new__(cls, report: Path) -> Threads:
         threads = super().__new__(cls)
@@ -208,8 +208,8 @@ class Threads(frozenset[str]):
     def __contains__(self, recording: object) -> bool:
         from threadpoolctl import threadpool_info
 
-        numbers = [library["num_threads"] for library in threadpool_info()]
-        self.report.write_text(json.dumps(numbers))  # type: ignore[attr-defined]
+        for library in threadpool_info():
+            (self.report / str(library["num_threads"])).touch()  # type: ignore[attr-defined]
         return False
 
 
@@ -218,9 +218,9 @@ def test_a_worker_has_one_thread_for_its_arithmetic(
 ) -> None:
     pytest.importorskip("threadpoolctl")
     before = dict(os.environ)
-    heard(songs[:1], setup_with(music_model, Threads(tmp_path / "threads")))
+    heard(songs[:1], setup_with(music_model, Threads(tmp_path)))
     assert dict(os.environ) == before
-    assert set(json.loads((tmp_path / "threads").read_text())) == {1}
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
 
 
 def test_workers_end_with_the_iterator(songs: list[str], music_model: GenreModel) -> None:

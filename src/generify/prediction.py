@@ -122,7 +122,8 @@ class Prediction:
         Whether the answer is too weak to be given, or the song unlike all that the model has
         heard; warnings say why.
     genres : tuple of GenreProbability
-        All genres, the most probable first, summing to one.
+        All genres, the most probable first, as they are printed, summing to one; those that are
+        as probable are in the model's order.
     styles : tuple of StyleScore
         The five strongest free tags, the strongest first.
     timeline : tuple of TimelineSegment or None
@@ -182,6 +183,11 @@ class Prediction:
 
 def _short(probability: float) -> float:
     return round(probability, 6)
+
+
+def _rank(item: GenreProbability) -> float:
+    # As it is printed: the digits behind differ with the number of threads.
+    return -_short(item.probability)
 
 
 def _in_model_order(
@@ -247,7 +253,7 @@ def predict(
 def _judge(path: str, model: GenreModel, excerpts: Excerpts, min_confidence: float) -> Prediction:
     X = model.extractor.extract(excerpts)[np.newaxis]
     genres = _in_model_order(model, model.predict_proba(X)[0])
-    ranked = tuple(sorted(genres, key=lambda g: -g.probability))
+    ranked = tuple(sorted(genres, key=_rank))
     doubt = _doubt(model, excerpts, float(model.novelty(X)[0]))
     unknown = bool(doubt) or ranked[0].probability < min_confidence
     return Prediction(
@@ -283,9 +289,9 @@ def _doubt(model: GenreModel, excerpts: Excerpts, novelty: float) -> str:
 
 
 def _styles(excerpts: Excerpts) -> tuple[StyleScore, ...]:
-    scores = Tags().tags_of(excerpts).mean(axis=0)
-    strongest = np.argsort(-scores, kind="stable")[:_N_STYLES].tolist()
-    return tuple(StyleScore(TAG_NAMES[i], float(scores[i])) for i in strongest)
+    scores = Tags().tags_of(excerpts).mean(axis=0).tolist()
+    styles = map(StyleScore, TAG_NAMES, scores)
+    return tuple(sorted(styles, key=lambda style: -_short(style.score))[:_N_STYLES])
 
 
 def predict_timeline(
@@ -334,7 +340,7 @@ def _judge_slots(
     X = model.extractor.extract_spans(mended.samples, block.sample_rate, list(heard.values()))
     for start, row in zip(heard, model.predict_proba(X), strict=True):
         genres = _in_model_order(model, row)
-        best = max(genres, key=lambda g: g.probability)
+        best = min(genres, key=_rank)
         end = min(start + _SLOT, duration)
         yield TimelineSegment(start, end, best.genre, best.probability, genres)
 

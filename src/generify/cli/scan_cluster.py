@@ -52,11 +52,11 @@ AddressOption = Annotated[
 
 def choose_engine(engine: Engine, address: str | None, paths: Sequence[str], output: str) -> Opener:
     """Give what opens a scan; refuse what the engine cannot do."""
-    from generify.cluster import is_address, is_partitioned
+    from generify.scan.finding import is_address
 
     if engine is Engine.RAY:
         check_extra("ray", "ray", "fsspec", "pyarrow")
-        from generify.cluster import open_cluster_scan
+        from generify.cluster import is_partitioned, open_cluster_scan
 
         if not is_partitioned(output):
             check_output(Path(output))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generify.cli.scan_progress import Heard
 from generify.cli.terminal import (
     RowPrinter,
     format_percent,
+    format_sure,
     format_time,
     print_table,
     print_text,
@@ -33,7 +33,7 @@ def print_summary(summary: ScanSummary, heard: Heard) -> None:
     if rows:
         _print_bars(rows, summary.n_songs - summary.n_failed)
     for group in summary.failures:
-        print_text(f"failed: {_describe(group)}")
+        _print_failures(group)
     hours = summary.duration / 3600
     print_text(
         f"{summary.n_songs} songs, {hours:.1f} hours of audio, {summary.n_unknown} unknown, "
@@ -59,10 +59,13 @@ def _block() -> str:
     return "█"
 
 
-def _describe(group: FailureGroup) -> str:
-    names = ", ".join(Path(path).name for path in group.paths)
+def _print_failures(group: FailureGroup) -> None:
+    print_text(f"failed: {group.n_songs} × {group.reason}")
+    for path in group.paths:
+        print(f"  {path}")  # in one piece, to be copied
     more = group.n_songs - len(group.paths)
-    return f"{group.n_songs} × {group.reason}: {names}{f' and {more} more' if more else ''}"
+    if more:
+        print(f"  and {more} more")
 
 
 def compare(scan: Scan, genres: Sequence[str]) -> Agreement:
@@ -76,15 +79,18 @@ def print_agreement(agreement: Agreement) -> None:
     """Print how far tags and answers agree, tag by tag, and where they do not."""
     if agreement.rows:
         headers = ["genre in the file", ">songs", ">agreeing", "heard as"]
+        print_text("")
         print_table(headers, [_row_cells(row) for row in agreement.rows[:_ROWS]])
     if agreement.disagreements:
+        print_text("")
         print_table(
             ["disagreeing, the surest first", "in the file", "heard as", ">sure"],
             [
-                [found.path, ", ".join(found.tags), found.genre, format_percent(found.confidence)]
+                [found.path, ", ".join(found.tags), found.genre, format_sure(found.confidence)]
                 for found in agreement.disagreements
             ],
         )
+    print_text("")
     if agreement.share is not None:
         n_compared = agreement.n_agreeing + agreement.n_disagreeing
         print_text(

@@ -8,9 +8,10 @@
         summary = scan.finish()
 
 Songs may lie wherever fsspec reads: on a disk that all machines share, or at an address such as
-``s3://bucket/folder``, ``gs://bucket/folder``, ``https://host/song.mp3``. What was heard is kept as
-partitions, Parquet files of some 1,000 songs, and not heard again. Needs the extra ``ray``; Ray is
-imported when listening begins.
+``s3://bucket/folder``, ``gs://bucket/folder``, ``https://host/song.mp3``. What was heard is written
+down as by a scan on one machine, so either goes on with what the other began; or into a folder of
+partitions, Parquet files of some 1,000 songs. Needs the extra ``ray``; Ray is imported when
+listening begins.
 
 In it: :mod:`~generify.cluster.places`, :mod:`~generify.cluster.listening`,
 :mod:`~generify.cluster.partitions`, :mod:`~generify.cluster.scanning`.
@@ -19,14 +20,18 @@ In it: :mod:`~generify.cluster.places`, :mod:`~generify.cluster.listening`,
 from __future__ import annotations
 
 from generify.cluster.listening import ClusterError, ClusterPlan
-from generify.cluster.places import is_address
-from generify.cluster.scanning import ClusterScan, is_partitioned, open_cluster_scan
+from generify.cluster.scanning import (
+    ClusterScan,
+    PartitionedScan,
+    is_partitioned,
+    open_cluster_scan,
+)
 
 __all__ = [
     "ClusterError",
     "ClusterPlan",
     "ClusterScan",
-    "is_address",
+    "PartitionedScan",
     "is_partitioned",
     "open_cluster_scan",
 ]

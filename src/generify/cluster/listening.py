@@ -26,16 +26,15 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from generify import __version__, defaults
-from generify.cluster.places import fetch_ahead, is_address
+from generify.cluster.places import fetch_ahead
 from generify.errors import Failure, GenerifyError, MissingExtraError
 from generify.model import GenreModel
 from generify.results import SongResult
+from generify.scan.finding import is_address
 from generify.scan.listening import Recognised, listen
-from generify.scan.workers import WorkerError, WorkerSetup
+from generify.scan.workers import Heard, WorkerSetup, failed_song
 
 __all__ = ["ClusterError", "ClusterPlan", "listen_on_cluster"]
-
-Heard = SongResult | Recognised
 
 # Songs handed to an actor at once, after 1, 2, 4 and 8 for early answers: seconds of work, against
 # milliseconds to hand them out.
@@ -100,7 +99,7 @@ def listen_on_cluster(
         When the cluster cannot be reached, has no free core, another Generify, or does not see the
         songs.
     MissingExtraError
-        When Ray is not installed.
+        When Ray is not installed, or a machine of the cluster lacks what reads an address.
 
     Notes
     -----
@@ -219,7 +218,7 @@ class _Listener:
 def _named(heard: Heard, path: str, song: str) -> Heard:
     """Name a fetched song by its address; when its copy was written means nothing."""
     if isinstance(heard, Recognised):
-        return replace(heard, path=song, state=replace(heard.state, modified=None))
+        return replace(heard, path=song, modified=None)
     answer = heard.answer
     if isinstance(answer, Failure):
         answer = replace(answer, message=answer.message.replace(path, song))
@@ -352,10 +351,10 @@ class _Crew:
         limit = self._plan.time_limit
         if time.monotonic() - errand.begun >= limit:
             why = f"no answer within {limit:g} s"
-            yield _failed(song, why, "listen to it alone with `generify predict`")
+            yield failed_song(song, why, "listen to it alone with `generify predict`")
         elif self._victims[song] >= _VICTIMS:
             why = "the process that listened to it died"
-            yield _failed(song, why, "it may be damaged, or memory was short")
+            yield failed_song(song, why, "it may be damaged, or memory was short")
         else:
             self._alone.append(song)
 
@@ -365,10 +364,6 @@ class _Crew:
         for actor in (*self._starting.values(), *busy, *(actor for actor, _ in self._idle)):
             with suppress(Exception):  # the cluster may be gone already
                 self._ray.kill(actor)
-
-
-def _failed(song: str, why: str, hint: str) -> SongResult:
-    return SongResult(Failure.from_error(song, WorkerError(f"{song}: {why}", hint=hint)))
 
 
 def _check_seen(song: Heard) -> None:

@@ -1,8 +1,8 @@
 """What a cluster has heard so far: a folder of Parquet files, on a disk or at an address.
 
-``part-00000-1f9c04.parquet`` and so on hold some songs each, in the order in which they were heard,
-with the columns of :mod:`generify.results`, ``old-…`` those taken over from an output that is
-brought up to date; ``scan.json`` says what the scan is. Each file is
+``part-00000-8d3f0c41-1f9c04.parquet`` and so on hold some songs each, in the order in which they
+were heard, with the columns of :mod:`generify.results`. ``scan.json`` says what the scan is; the
+second number of a partition is the beginning of the key of the scan that heard it. Each file is
 written whole or not at all, so whatever is there counts.
 
 In it: :class:`Partitions`, :class:`Head`.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,19 +22,20 @@ from pathlib import Path
 from generify.atomic import replacing
 from generify.cluster.places import open_place
 from generify.results import ResultsError, SongResult, read_song_results, write_song_results
+from generify.scan.going_on import locked
 from generify.scan.journal import ScanKind
 
 __all__ = ["Head", "Partitions"]
 
 _FORMAT = 1
 _HEAD = "scan.json"
-_HEARD, _BEFORE, _SUFFIX = "part-", "old-", ".parquet"
+_PART = re.compile(r"part-[0-9]+-[0-9a-f]{8}-[0-9a-f]+\.parquet")
 _HINT = "choose a folder that you may write to, or check your permissions"
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the partitions of a folder belong to.
+    """What the scan of a folder is.
 
     Attributes
     ----------
@@ -71,6 +73,29 @@ class Partitions:
         self._files, root = open_place(place)
         self._root = root.rstrip("/")
         self._on_disk = "file" in self._files.protocol
+        self._last: int | None = None  # number of the last partition, once it is looked up
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let one scan at a time write into the folder; at an address nothing can be locked.
+
+        Yields
+        ------
+        None
+            While it is held; the folder it lies in is made where it is missing.
+
+        Raises
+        ------
+        ResultsError
+            When another scan holds it, or nothing can be written there.
+        """
+        if not self._on_disk:
+            yield
+            return
+        with self._explained("write"):
+            Path(self._root).parent.mkdir(parents=True, exist_ok=True)
+        with locked(Path(self._root)):
+            yield
 
     def read_head(self) -> Head | None:
         """Read what the scan is.
@@ -94,7 +119,7 @@ class Partitions:
             if values["partitions"] != _FORMAT:
                 raise ValueError("of another format")
             return Head(ScanKind(**values["kind"]), str(values["key"]), bool(values["anew"]))
-        except (ValueError, KeyError, TypeError) as err:
+        except (ValueError, KeyError, TypeError, RecursionError) as err:
             raise ResultsError(
                 f"{self.place} holds no scan that this Generify can go on with",
                 hint="remove it to begin anew, or choose another output",
@@ -121,9 +146,7 @@ class Partitions:
 
         self._put(_HEAD, write)
 
-    def add(
-        self, results: Sequence[SongResult], genres: Sequence[str], *, before: bool = False
-    ) -> None:
+    def add(self, results: Sequence[SongResult], genres: Sequence[str], key: str) -> None:
         """Write a partition.
 
         Parameters
@@ -132,8 +155,8 @@ class Partitions:
             Its songs; none write nothing.
         genres : sequence of str
             The model's genres, for the columns.
-        before : bool
-            Whether they were heard by an earlier scan.
+        key : str
+            Of the scan that heard them.
 
         Raises
         ------
@@ -141,18 +164,23 @@ class Partitions:
             When it cannot be written.
         """
         if results:
-            number = max((int(name.split("-")[1]) for name in self._names()), default=-1) + 1
+            if self._last is None:
+                self._last = max((_number_and_key(name)[0] for name in self._names()), default=-1)
+            self._last += 1
             # Two scans may write into one folder at an address, where nothing can be locked.
-            name = f"{_BEFORE if before else _HEARD}{number:05d}-{os.urandom(3).hex()}{_SUFFIX}"
-            self._put(name, lambda path: write_song_results(results, path, genres))
+            name = f"part-{self._last:05d}-{key[:8]}-{os.urandom(3).hex()}.parquet"
+            self._write(name, results, genres)
 
-    def read(self, *, before: bool = True) -> Iterator[SongResult]:
-        """Read all partitions.
+    def _write(self, name: str, results: Sequence[SongResult], genres: Sequence[str]) -> None:
+        self._put(name, lambda path: write_song_results(results, path, genres))
+
+    def read(self, key: str = "") -> Iterator[SongResult]:
+        """Read the partitions.
 
         Parameters
         ----------
-        before : bool
-            Whether those of an earlier scan are among them.
+        key : str
+            Of the scan that heard them; empty for all.
 
         Yields
         ------
@@ -165,13 +193,32 @@ class Partitions:
             When one cannot be read.
         """
         for name in self._names():
-            if name.startswith(_BEFORE) and not before:
-                continue
-            with self._local(name) as path:
-                yield from read_song_results(path)
+            if _number_and_key(name)[1].startswith(key[:8]):
+                with self._local(name) as path:
+                    yield from read_song_results(path)
 
-    def keep(self, wanted: Callable[[SongResult], bool], genres: Sequence[str]) -> None:
-        """Leave out songs.
+    def has_any(self, key: str) -> bool:
+        """Tell whether there is anything that a scan has heard.
+
+        Parameters
+        ----------
+        key : str
+            Of the scan.
+
+        Returns
+        -------
+        bool
+            Whether a partition is its own.
+
+        Raises
+        ------
+        ResultsError
+            When the folder cannot be read.
+        """
+        return any(_number_and_key(name)[1] == key[:8] for name in self._names())
+
+    def keep(self, wanted: Callable[[SongResult], bool], genres: Sequence[str], key: str) -> None:
+        """Leave out songs that earlier scans have heard.
 
         Parameters
         ----------
@@ -179,6 +226,8 @@ class Partitions:
             Whether a song is kept.
         genres : sequence of str
             The model's genres, for the columns.
+        key : str
+            Of the scan whose own partitions are left as they are.
 
         Raises
         ------
@@ -186,16 +235,15 @@ class Partitions:
             When a partition cannot be read or written.
         """
         for name in self._names():
+            if _number_and_key(name)[1] == key[:8]:
+                continue
             with self._local(name) as path:
                 results = list(read_song_results(path))
             kept = [result for result in results if wanted(result)]
             if not kept:
                 self._remove(name)
             elif len(kept) < len(results):
-                self._replace(name, kept, genres)
-
-    def _replace(self, name: str, kept: Sequence[SongResult], genres: Sequence[str]) -> None:
-        self._put(name, lambda path: write_song_results(kept, path, genres))
+                self._write(name, kept, genres)
 
     def remove(self) -> None:
         """Remove the partitions, and what was written beside them.
@@ -225,7 +273,7 @@ class Partitions:
                 return []
             paths = self._files.ls(self._root, detail=False)
         names = (str(path).rpartition("/")[2] for path in paths)
-        return sorted(n for n in names if n.startswith((_HEARD, _BEFORE)) and n.endswith(_SUFFIX))
+        return sorted(filter(_PART.fullmatch, names), key=_number_and_key)
 
     def _put(self, name: str, write: Callable[[Path], None]) -> None:
         if self._on_disk:
@@ -256,3 +304,9 @@ class Partitions:
         except Exception as err:  # each storage has errors of its own
             reason = getattr(err, "strerror", None) or err or type(err).__name__
             raise ResultsError(f"cannot {doing} {self.place}: {reason}", hint=_HINT) from err
+
+
+def _number_and_key(name: str) -> tuple[int, str]:
+    """Give the number of a partition, and the beginning of its scan's key."""
+    _, number, key, _ = name.split("-")
+    return int(number), key

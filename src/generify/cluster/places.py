@@ -2,24 +2,23 @@
 
 An address is ``scheme://…``, such as ``s3://bucket/folder``; everything else is a path.
 
-In it: :func:`is_address`, :func:`find_places`, :class:`Places`, :func:`open_place`,
-:func:`fetch_ahead`.
+In it: :func:`find_places`, :class:`Places`, :func:`open_place`, :func:`fetch_ahead`.
 """
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from generify.datasets.listing import has_audio_suffix
+from generify.datasets.listing import badly_named, has_audio_suffix, is_text
 from generify.errors import (
     AudioDecodeError,
     DatasetError,
@@ -28,36 +27,14 @@ from generify.errors import (
     MissingExtraError,
     ParameterError,
 )
-from generify.scan import FoundSongs, find_songs
+from generify.scan.finding import FoundSongs, is_address, look_for_songs, no_song_in
 from generify.scan.listening import FileState
 
-__all__ = ["Places", "fetch_ahead", "find_places", "is_address", "open_place"]
+__all__ = ["Places", "fetch_ahead", "find_places", "open_place"]
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _WEB = ("http", "https")  # a web server has no folders: each address is a song
 _TRIES = 3
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError)  # trying again does not help
-
-
-def is_address(path: str) -> bool:
-    """Tell an address from a path on a disk.
-
-    Parameters
-    ----------
-    path : str
-        As a person gives it.
-
-    Returns
-    -------
-    bool
-        Whether it begins with a scheme.
-
-    Examples
-    --------
-    >>> is_address("s3://bucket/a.mp3"), is_address("C:/music"), is_address("music/a.mp3")
-    (True, False, False)
-    """
-    return _ADDRESS.match(path) is not None
 
 
 @dataclass(frozen=True)
@@ -70,10 +47,13 @@ class Places:
         Those on disks, and what could not be looked into anywhere.
     addresses : mapping of str to FileState
         Those at addresses, with size and time as far as they were listed.
+    searched : tuple of str
+        What was given, addresses as the songs below them are spelt.
     """
 
     on_disk: FoundSongs
     addresses: Mapping[str, FileState] = field(default_factory=dict)
+    searched: tuple[str, ...] = ()
 
 
 def open_place(address: str) -> tuple[Any, str]:
@@ -144,20 +124,26 @@ def find_places(paths: Iterable[str | Path]) -> Places:
     on_disk = [path for path in given if not is_address(path)]
     listed = {address: _list_address(address) for address in addresses}
     songs = {song: state for below in listed.values() for song, state in below.items()}
-    if not songs and addresses and not on_disk:
-        raise ParameterError(
-            f"no song at {', '.join(addresses)}", hint="give songs, or folders of them"
-        )
-    empty = tuple(_no_song(address) for address, below in listed.items() if not below)
-    found = find_songs(on_disk) if on_disk or not addresses else FoundSongs(())
-    return Places(FoundSongs(found.files, found.failures + empty), songs)
+    found = look_for_songs(on_disk)
+    if not songs and not found.files:
+        raise no_song_in(given, found.failures)
+    empty = (_no_song(address) for address, below in listed.items() if not below)
+    unnamed = (badly_named(song) for song in songs if not is_text(song))
+    failures = (*found.failures, *empty, *unnamed)
+    named = {song: state for song, state in songs.items() if is_text(song)}
+    searched = (*on_disk, *map(_spelt, addresses))
+    return Places(FoundSongs(found.files, failures), named, searched)
+
+
+def _spelt(address: str) -> str:
+    file_system, root = open_place(address)
+    return str(file_system.unstrip_protocol(root))
 
 
 def _list_address(address: str) -> dict[str, FileState]:
-    if urlsplit(address).scheme.lower() in _WEB:
-        open_place(address)
-        return {address: FileState()}
     file_system, root = open_place(address)
+    if urlsplit(address).scheme.lower() in _WEB:
+        return {address: FileState()}
     try:
         listed = file_system.find(root, detail=True)
     except Exception as err:  # each storage has errors of its own
@@ -183,7 +169,8 @@ def _state(info: Mapping[str, Any]) -> FileState:
     if isinstance(modified, int | float):
         modified = datetime.fromtimestamp(modified, UTC)
     elif isinstance(modified, str):
-        modified = datetime.fromisoformat(modified)
+        with suppress(ValueError):  # else of a format of its own, and so not known
+            modified = datetime.fromisoformat(modified)
     if isinstance(modified, datetime):
         shown = modified.astimezone(UTC).isoformat(timespec="microseconds")
         return FileState(info.get("size"), shown.replace("+00:00", "Z"))
@@ -191,7 +178,7 @@ def _state(info: Mapping[str, Any]) -> FileState:
 
 
 def _no_song(address: str) -> Failure:
-    error = DatasetError("no song at this address", hint="give songs, or folders of them")
+    error = DatasetError(f"{address}: no song at this address", hint="check the spelling")
     return Failure.from_error(address, error)
 
 
@@ -209,6 +196,13 @@ def fetch_ahead(songs: Sequence[str]) -> Generator[tuple[str, Path | Failure], N
         As it was given.
     file : Path or Failure
         Where it lies until the next one is asked for; a path is its own file.
+
+    Raises
+    ------
+    MissingExtraError
+        When what reads an address is not installed, so that no other will be read either.
+    ParameterError
+        When nothing knows its scheme.
     """
     with ThreadPoolExecutor(1) as pool, tempfile.TemporaryDirectory(prefix="generify-") as folder:
         begun: Future[Path | Failure] | None = None
@@ -229,7 +223,7 @@ def _fetch(song: str, target: Path) -> Path | Failure:
     file = target.with_suffix(PurePosixPath(urlsplit(song).path).suffix)
     try:
         _download(song, file)
-    except GenerifyError as err:
+    except AudioDecodeError as err:
         return Failure.from_error(song, err)
     return file
 

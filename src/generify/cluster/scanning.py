@@ -1,42 +1,40 @@
 """A music library into a file or a folder of partitions, heard by a cluster.
 
-:class:`ClusterScan` is a :class:`generify.scan.Scan`; only where songs lie, who listens, and how
-what was heard is kept meanwhile differ. An output file has its partitions in ``FILE.parts`` beside
-it; at the end they are put into one file, the same that a scan on one machine writes. An output
-whose name ends in ``/`` is a folder that keeps its partitions.
+:class:`ClusterScan` is a :class:`generify.scan.Scan` whose songs may lie at addresses, and to which
+a cluster listens; it keeps the same journal and writes the same file. :class:`PartitionedScan`
+keeps what was heard as partitions, in a folder that may itself lie at an address.
 
-In it: :func:`open_cluster_scan`, :class:`ClusterScan`, :func:`is_partitioned`.
+In it: :func:`open_cluster_scan`, :class:`ClusterScan`, :class:`PartitionedScan`,
+:func:`is_partitioned`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from generify.cluster.listening import ClusterPlan, listen_on_cluster
 from generify.cluster.partitions import Head, Partitions
-from generify.cluster.places import Places, find_places, is_address
+from generify.cluster.places import Places, find_places
 from generify.errors import ParameterError
 from generify.model import GenreModel
 from generify.results import SongResult, check_results_path
 from generify.scan import Redo, Scan, ScanSettings, ScanSummary
-from generify.scan.going_on import check_complete, locked, old_results, other_kind
-from generify.scan.journal import Journal, ScanKind
+from generify.scan.finding import check_any_there, is_address
+from generify.scan.going_on import lying_elsewhere, other_kind
+from generify.scan.journal import ScanKind
 from generify.scan.listening import FileState, Recognised
-from generify.scan.workers import WorkerSetup
+from generify.scan.workers import Heard, WorkerSetup
 
-__all__ = ["ClusterScan", "is_partitioned", "open_cluster_scan"]
+__all__ = ["ClusterScan", "PartitionedScan", "is_partitioned", "open_cluster_scan"]
 
-_PARTS = ".parts"
 _N_SONGS = 1000  # of a partition
 _SECONDS = 60.0  # after which a partition is written although it is small
-_SORTED = "sorted.ndjson"
 
 
 def is_partitioned(output: str) -> bool:
@@ -77,13 +75,13 @@ def is_partitioned(output: str) -> bool:
 
 
 class ClusterScan(Scan):
-    """A scan that a cluster does; made by :func:`open_cluster_scan`.
+    """A scan into a file that a cluster does; made by :func:`open_cluster_scan`.
 
     Parameters
     ----------
     places : Places
         The songs.
-    output : str
+    output : Path
         Where the results go.
     model : GenreModel
         A loaded model.
@@ -91,111 +89,133 @@ class ClusterScan(Scan):
         How it is done.
     address : str or None
         Of the cluster (see :class:`~generify.cluster.ClusterPlan`).
-
-    Attributes
-    ----------
-    output : Path
-        Where the results go, where that is a file.
-    n_songs : int
-        Songs in all.
-    n_before : int
-        Songs that were answered before this scan was opened.
-    complete : bool
-        Whether the output was already there, so that nothing is done.
-
-    Raises
-    ------
-    MissingExtraError
-        When what reads the output's address is not installed.
-    ParameterError
-        When the output is neither a folder nor a file of results.
     """
 
     def __init__(
         self,
         places: Places,
-        output: str,
+        output: Path,
         model: GenreModel,
         settings: ScanSettings,
         address: str | None,
     ) -> None:
-        super().__init__(places.on_disk, Path(output), model, settings)
+        super().__init__(places.on_disk, output, model, settings)
         self._songs += tuple(places.addresses)
         self.n_songs += len(places.addresses)
+        self.n_before = self.n_songs
         self._states = places.addresses
         self._plan = ClusterPlan(address, settings.jobs, settings.time_limit)
-        self._in_file = not is_partitioned(output)
-        self._partitions = Partitions(output + _PARTS if self._in_file else output)
+
+    def _state(self, path: str) -> FileState:
+        return self._states[path] if is_address(path) else super()._state(path)
+
+    def _hear(self, todo: Sequence[str], setup: WorkerSetup) -> Generator[Heard, None, None]:
+        if not todo:  # and so no cluster needed
+            return
+        with closing(listen_on_cluster(todo, setup, self._plan)) as heard:
+            for song in heard:
+                if is_address(song.path):
+                    yield replace(song, modified=self._states[song.path].modified)
+                else:
+                    yield song
+
+
+class PartitionedScan(ClusterScan):
+    """A scan into a folder of partitions that a cluster does; made by :func:`open_cluster_scan`.
+
+    Parameters
+    ----------
+    places : Places
+        The songs.
+    folder : str
+        Path or address of the folder.
+    model : GenreModel
+        A loaded model.
+    settings : ScanSettings
+        How it is done.
+    address : str or None
+        Of the cluster (see :class:`~generify.cluster.ClusterPlan`).
+
+    Raises
+    ------
+    MissingExtraError
+        When what reads the folder's address is not installed.
+    ParameterError
+        When nothing knows the scheme of the address.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        folder: str,
+        model: GenreModel,
+        settings: ScanSettings,
+        address: str | None,
+    ) -> None:
+        super().__init__(places, Path(folder), model, settings, address)
+        self._partitions = Partitions(folder)
         self._head: Head | None = None
         self._moved: dict[str, SongResult] = {}
         self._wanted = frozenset(self._songs)
         self._answered: set[str] = set()
-        self._n_failed = 0
+        self._n_failed = len(self._failures)
 
     @property
     def n_done(self) -> int:
         """Songs that are answered."""
-        return self.n_songs if self.complete else len(self._answered) + len(self._failures)
+        return len(self._answered) + len(self._failures)
 
     @property
     def n_failed(self) -> int:
         """Songs that failed, as far as is known."""
-        return self._n_failed + len(self._failures)
+        return self._n_failed
 
     @property
     def key(self) -> str:
-        """Name of this scan, the same when it is gone on with; empty for a complete output."""
+        """Name of this scan, the same when it is gone on with; empty once it is finished."""
         return "" if self._head is None else self._head.key
 
-    def _open(self) -> None:
-        """Begin, or take over what was heard before."""
-        kind, redo = _kind(self._model, self._settings), self._settings.redo
-        head = self._partitions.read_head()
-        if head is not None and redo is Redo.ALL and not head.anew:
-            head = None
-        if head is None:
-            head = self._begin(Head(kind, os.urandom(16).hex(), anew=redo is Redo.ALL))
-        elif head.kind != kind:
-            raise other_kind(head.kind, kind, Path(self._partitions.place))
-        elif redo is Redo.CHANGED and not self._in_file:
-            self._partitions.keep(self._is_as_it_was, self._model.genres)
-        if head is not None:
-            self._head = head
+    @contextmanager
+    def _opened(self, given: Iterable[str | Path]) -> Iterator[None]:
+        with self._partitions.locked():
+            self._head = head = self._begin_or_go_on()
+            if self._settings.redo is Redo.CHANGED:
+                lies_elsewhere = lying_elsewhere(given)
+                self._partitions.keep(
+                    lambda result: lies_elsewhere(result.path) or self._still_holds(result),
+                    self._model.genres,
+                    head.key,
+                )
             for result in self._partitions.read():
                 self._note(result)
             self.n_before = len(self._answered)
-            self.complete = not self._in_file and self.n_done == self.n_songs
+            all_done = self.n_done == self.n_songs and not head.anew
+            if all_done and not self._partitions.has_any(head.key):
+                self.complete, self._head = True, None
+            yield
 
-    def _begin(self, head: Head) -> Head | None:
-        """Begin with what is taken over from a complete output; None where that stays."""
-        redo = self._settings.redo
-        if self._in_file and self.output.exists():
-            old = old_results(self.output, None if redo is Redo.ALL else head.kind)
-            if redo is Redo.NOTHING:
-                check_complete(self, head.kind)
-                return None
-            self._partitions.remove()
-            kept = filter(self._is_as_it_was, () if redo is Redo.ALL else old)
-            while taken := list(islice(kept, _N_SONGS)):
-                self._partitions.add(taken, self._model.genres, before=True)
-        else:
-            self._partitions.remove()
+    def _begin_or_go_on(self) -> Head:
+        kind = ScanKind.of(self._model, self._settings.min_confidence)
+        head, again = self._partitions.read_head(), self._settings.redo is Redo.ALL
+        if head is not None and head.kind == kind and (head.anew or not again):
+            return head
+        if head is not None and not again:
+            raise other_kind(head.kind, kind, f"{self._partitions.place} holds a scan")
+        self._partitions.remove()
+        head = Head(kind, os.urandom(16).hex(), anew=again)
         self._partitions.begin(head)
         return head
 
-    def _is_as_it_was(self, result: SongResult) -> bool:
+    def _still_holds(self, result: SongResult) -> bool:
         """Tell whether an answer still holds; the sound of what is gone may be found elsewhere."""
         if result.failed:
             return False
-        state = self._state(result.path) if result.path in self._wanted else FileState()
-        if state.modified is not None and state == FileState(result.size, result.modified):
+        now = self._state(result.path) if result.path in self._wanted else FileState()
+        if FileState(result.size, result.modified).is_still(now):
             return True
         if result.recording is not None:
             self._moved[result.recording] = result
         return False
-
-    def _state(self, path: str) -> FileState:
-        return self._states[path] if is_address(path) else FileState.of(path)
 
     def _note(self, result: SongResult) -> None:
         if result.path in self._wanted and result.path not in self._answered:
@@ -224,40 +244,30 @@ class ClusterScan(Scan):
             When Ray is not installed.
         """
         todo = [path for path in self._songs if path not in self._answered]
-        if self._head is None or not todo:
-            return
-        card, settings = self._model.card, self._settings
-        known = frozenset(self._moved)
-        setup = WorkerSetup(self._model.graph, card.name, settings.min_confidence, known)
+        setup = WorkerSetup(
+            self._model.graph, self._model.card.name, self._settings.min_confidence,
+            frozenset(self._moved),
+        )  # fmt: skip
         waiting: list[SongResult] = []
-        with closing(listen_on_cluster(todo, setup, self._plan)) as heard:
+        with closing(self._hear(todo, setup)) as heard:
             try:
                 written = time.monotonic()
                 for song in heard:
-                    result = self._named(song)
-                    self._note(result)
-                    waiting.append(result)
+                    if isinstance(song, Recognised):
+                        song = song.with_answer_of(self._moved[song.recording])
+                    self._note(song)
+                    waiting.append(song)
                     if len(waiting) >= _N_SONGS or time.monotonic() - written > _SECONDS:
                         written = time.monotonic()
                         self._write_down_all(waiting)
-                    yield result
+                    yield song
             finally:
                 self._write_down_all(waiting)
 
     def _write_down_all(self, waiting: list[SongResult]) -> None:
         results = tuple(waiting)
         waiting.clear()  # what could not be written is not tried again at the end
-        self._partitions.add(results, self._model.genres)
-
-    def _named(self, song: SongResult | Recognised) -> SongResult:
-        """Give what is kept of a song, with the time that its file has where it lies."""
-        if isinstance(song, Recognised):
-            old, state = self._moved[song.recording], song.state
-            answer = replace(old.answer, path=song.path)
-            song = replace(old, answer=answer, size=state.size, modified=state.modified)
-        if is_address(song.path):
-            return replace(song, modified=self._states[song.path].modified)
-        return song
+        self._partitions.add(results, self._model.genres, self.key)
 
     def results(self) -> Iterator[SongResult]:
         """Give all results so far.
@@ -265,45 +275,30 @@ class ClusterScan(Scan):
         Yields
         ------
         SongResult
-            In the order in which the songs were found, or for a folder of partitions in the order
-            in which they were heard; what could not be looked into comes last.
+            In the order in which they were heard; what could not be looked into comes last. Songs
+            outside the given paths are among them where the folder is brought up to date.
 
         Raises
         ------
         ResultsError
             When they cannot be read.
         """
-        if self._in_file:
-            self._sort()
-            yield from super().results()
-            return
         seen: set[str] = set()
         for result in self._partitions.read():
-            if result.path in self._wanted and result.path not in seen:
+            wanted = self._settings.redo is Redo.CHANGED or result.path in self._wanted
+            if wanted and result.path not in seen:
                 seen.add(result.path)
                 yield result
-        yield from (SongResult(failure) for failure in self._failures)
-
-    def _sort(self) -> None:
-        """Put what the partitions hold into a journal, from which it can be read in any order."""
-        sorted_already = len(self._positions) == len(self._answered)
-        if self._head is None or not self._in_file or sorted_already:
-            return
-        self._close()
-        journal = Journal.begin(Path(self._partitions.place) / _SORTED, self._head.kind)
-        self._journal = journal
-        for result in self._partitions.read():
-            journal.append(result)
-        heard = journal.heard
-        self._positions = {path: heard[path] for path in self._songs if path in heard}
+        yield from map(SongResult, self._failures)
 
     def heard(self) -> Iterator[SongResult]:
-        """Give the results of this scan alone, without those of the output it brings up to date.
+        """Give the results of this scan alone, without those that the folder held before.
 
         Yields
         ------
         SongResult
-            In the order in which they were heard, also before an interruption.
+            In the order in which they were heard, also before an interruption; none once the scan
+            is finished.
 
         Raises
         ------
@@ -311,29 +306,13 @@ class ClusterScan(Scan):
             When they cannot be read.
         """
         if self._head is not None:
-            yield from self._partitions.read(before=False)
+            yield from self._partitions.read(self.key)
 
-    def write(self) -> ScanSummary:
-        """Write the output from the partitions, whole or not at all; they stay.
-
-        Returns
-        -------
-        ScanSummary
-            What came out. Where the output is a folder, its partitions are what came out.
-
-        Raises
-        ------
-        ParameterError
-            When songs are still to be listened to.
-        ResultsError
-            When the output cannot be written.
-        """
-        if self.n_done == self.n_songs:
-            self._sort()
-        return super().write()
+    def _write_output(self, results: Iterable[SongResult]) -> None:
+        deque(results, maxlen=0)  # the partitions are there already
 
     def finish(self) -> ScanSummary:
-        """Write the output where :meth:`write` has not, and remove the partitions beside it.
+        """Let what is added to the folder from now on be another scan.
 
         Returns
         -------
@@ -345,25 +324,13 @@ class ClusterScan(Scan):
         ParameterError
             When songs are still to be listened to.
         ResultsError
-            When the output cannot be written; the partitions stay. When they cannot be removed.
+            When the folder cannot be read or written.
         """
-        summary = super().finish()
-        if self._head is not None and self._in_file:
-            self._partitions.remove()
-        elif self._head is not None:
-            self._partitions.begin(replace(self._head, anew=False))
-        self._head = None
+        summary = self.write()
+        if self._head is not None:
+            self._partitions.begin(Head(self._head.kind, os.urandom(16).hex()))
+        self._head, self.complete = None, True
         return summary
-
-    def _close(self) -> None:
-        if self._journal is not None:
-            self._journal.close(remove=True)
-            self._journal = None
-
-
-def _kind(model: GenreModel, settings: ScanSettings) -> ScanKind:
-    fingerprint = hashlib.sha256(model.graph).hexdigest()
-    return ScanKind(model.card.name, model.card.version, fingerprint, settings.min_confidence)
 
 
 @contextmanager
@@ -401,8 +368,9 @@ def open_cluster_scan(
     Raises
     ------
     ParameterError
-        When there is no song, the output is neither a folder nor a file of results, the scan to be
-        gone on with is of another kind, or a complete output lacks some of the songs.
+        When there is no song, nothing of what is given exists, the output is neither a folder nor a
+        file of results, the scan to be gone on with is of another kind, or a complete output is of
+        another model or lacks some of the songs.
     DatasetError
         When a folder cannot be read.
     ResultsError
@@ -413,17 +381,22 @@ def open_cluster_scan(
 
     Notes
     -----
-    The output file is the one that :func:`generify.scan.open_scan` would write. A folder keeps what
-    was heard: only songs that are not in it are heard, and under ``Redo.CHANGED`` those that were
-    altered or failed. Nothing locks an output at an address.
+    The output file is the one that :func:`generify.scan.open_scan` would write, and either goes on
+    with what the other began. A folder keeps what was heard: only songs that are not in it are
+    heard, and under ``Redo.CHANGED`` those that were altered or failed. Nothing locks a folder at
+    an address.
     """
-    target = os.fspath(output)
-    is_partitioned(target)
-    check_results_path("partition.parquet")  # hours of work need what writes it
-    scan = ClusterScan(find_places(paths), target, model, settings or ScanSettings(), address)
-    with ExitStack() as stack:
-        if not is_address(target):
-            stack.enter_context(locked(scan.output))
-        scan._open()
-        stack.callback(scan._close)
+    target, how = os.fspath(output), settings or ScanSettings()
+    partitioned = is_partitioned(target)
+    if partitioned:
+        check_results_path("partition.parquet")  # hours of work need what writes it
+    places = find_places(paths)
+    if not places.addresses:
+        check_any_there(places.on_disk)
+    scan = (
+        PartitionedScan(places, target, model, how, address)
+        if partitioned
+        else ClusterScan(places, Path(target), model, how, address)
+    )
+    with scan._opened(places.searched):
         yield scan

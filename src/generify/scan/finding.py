@@ -1,11 +1,13 @@
 """Finding songs: files as they are given, folders searched to the bottom.
 
-In it: :func:`find_songs`, :func:`check_any_there`, :class:`FoundSongs`.
+In it: :func:`find_songs`, :func:`look_for_songs`, :class:`FoundSongs`; refusing to begin:
+:func:`check_any_there`, :func:`no_song_in`; :func:`is_address` tells what lies on no disk.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,38 @@ from pathlib import Path
 from generify.datasets.listing import list_files, songs_of
 from generify.errors import DatasetError, Failure, ParameterError
 
-__all__ = ["FoundSongs", "check_any_there", "find_songs"]
+__all__ = [
+    "FoundSongs",
+    "check_any_there",
+    "find_songs",
+    "is_address",
+    "look_for_songs",
+    "no_song_in",
+]
 
 _HINT = "give audio files, or folders of them"
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def is_address(path: str) -> bool:
+    """Tell an address from a path on a disk.
+
+    Parameters
+    ----------
+    path : str
+        As a person gives it.
+
+    Returns
+    -------
+    bool
+        Whether it begins with a scheme.
+
+    Examples
+    --------
+    >>> is_address("s3://bucket/a.mp3"), is_address("C:/music"), is_address("music/a.mp3")
+    (True, False, False)
+    """
+    return _ADDRESS.match(path) is not None
 
 
 @dataclass(frozen=True)
@@ -55,19 +86,61 @@ def find_songs(paths: Iterable[str | Path]) -> FoundSongs:
     DatasetError
         When a folder cannot be read.
     """
-    given = tuple(Path(path) for path in paths)
+    given = tuple(paths)
+    found = look_for_songs(given)
+    if not found.files:
+        raise no_song_in(given, found.failures)
+    return found
+
+
+def no_song_in(given: Iterable[str | Path], failures: Iterable[Failure] = ()) -> ParameterError:
+    """Say that nothing was found.
+
+    Parameters
+    ----------
+    given : iterable of str or Path
+        Where it was looked for.
+    failures : iterable of Failure
+        What could not be looked into; the first that was not itself given is named.
+
+    Returns
+    -------
+    ParameterError
+        To raise.
+    """
+    names = [str(path) if is_address(str(path)) else str(Path(path)) for path in given]
+    inside = (failure.message for failure in failures if failure.path not in names)
+    why = next((f": {message}" for message in inside), "")
+    return ParameterError(f"no song in {', '.join(names) or 'nothing'}{why}", hint=_HINT)
+
+
+def look_for_songs(paths: Iterable[str | Path]) -> FoundSongs:
+    """List the songs among files and below folders, if there are any.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        As for :func:`find_songs`.
+
+    Returns
+    -------
+    FoundSongs
+        In the order given; perhaps none.
+
+    Raises
+    ------
+    DatasetError
+        When a folder cannot be read.
+    """
     found: dict[Path, None] = {}
     failures: list[Failure] = []
-    for path in given:
+    for path in map(Path, paths):
         if not _is_folder(path):
             found[path] = None
             continue
         below = _songs_below(path)
         found.update(dict.fromkeys(below.files))
         failures += below.failures
-    if not found:
-        names_given = ", ".join(str(path) for path in given) or "nothing"
-        raise ParameterError(f"no song in {names_given}", hint=_HINT)
     return FoundSongs(tuple(found), tuple(failures))
 
 
@@ -101,5 +174,5 @@ def _songs_below(folder: Path) -> FoundSongs:
     files = tuple(folder / name for name in songs_of(listing))
     if files or listing.failures:
         return FoundSongs(files, listing.failures)
-    error = DatasetError("no song in this folder", hint=_HINT)
+    error = DatasetError(f"{folder}: no song in this folder", hint=_HINT)
     return FoundSongs((), (Failure.from_error(folder, error),))

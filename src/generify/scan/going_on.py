@@ -7,15 +7,17 @@ In it: :func:`locked`, :func:`check_complete`, :func:`old_results`, :func:`other
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generify.atomic import cure_for
 from generify.errors import ParameterError
 from generify.prediction import Prediction
 from generify.results import ResultsError, SongResult, read_song_results
+from generify.scan.finding import is_address
 from generify.scan.journal import ScanKind
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def locked(output: Path) -> Iterator[None]:
     except OSError as err:
         raise ResultsError(
             f"cannot write {output}: {err.strerror or err}",
-            hint="choose a folder that exists and that you may write to",
+            hint=cure_for(err),
         ) from err
     try:
         yield
@@ -131,35 +133,41 @@ def old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
     return checked()
 
 
-def lying_elsewhere(songs: Iterable[str], given: Iterable[str | Path]) -> Iterator[str]:
-    """Choose the songs that lie neither at nor below the given paths.
+def lying_elsewhere(given: Iterable[str | Path]) -> Callable[[str], bool]:
+    """Give what tells the songs that lie neither at nor below the given paths.
 
     Parameters
     ----------
-    songs : iterable of str
-        Paths of songs, which need not exist, and addresses.
     given : iterable of str or Path
-        Files and folders.
+        Files, folders and addresses.
 
-    Yields
-    ------
-    str
-        In the order given. An address lies below no path.
+    Returns
+    -------
+    callable
+        For the path or address of a song, which need not exist, whether it lies elsewhere.
 
     Examples
     --------
-    >>> list(lying_elsewhere(["a/1.mp3", "ab/2.mp3", "a.mp3"], ["a", "./a.mp3"]))
+    >>> list(filter(lying_elsewhere(["a", "./a.mp3"]), ["a/1.mp3", "ab/2.mp3", "a.mp3"]))
     ['ab/2.mp3']
+    >>> list(filter(lying_elsewhere(["s3://a/"]), ["s3://a/1.mp3", "s3://ab/2.mp3", "a/1.mp3"]))
+    ['s3://ab/2.mp3', 'a/1.mp3']
     """
-    roots = {place for path in given for place in _places(Path(path))}
+    names = [str(path) for path in given]
+    addresses = tuple(f"{name.rstrip('/')}/" for name in names if is_address(name))
+    roots = {place for name in names if not is_address(name) for place in _places(Path(name))}
     below: dict[Path, bool] = {}  # by folder, as links are looked up on the disk
-    for song in songs:
+
+    def lies_elsewhere(song: str) -> bool:
+        if is_address(song):
+            return not f"{song}/".startswith(addresses)
         path = Path(song)
         if path.parent not in below:
             places = _places(path.parent)
             below[path.parent] = any(p in roots for at in places for p in (at, *at.parents))
-        if "://" in song or not (below[path.parent] or path.absolute() in roots):
-            yield song
+        return not (below[path.parent] or path.absolute() in roots)
+
+    return lies_elsewhere
 
 
 def _places(path: Path) -> tuple[Path, Path]:
@@ -176,15 +184,15 @@ def _check_model(output: Path, model: str, version: str, kind: ScanKind) -> None
         )
 
 
-def other_kind(begun: ScanKind, asked: ScanKind, path: Path) -> ParameterError:
-    """Say in what an unfinished scan differs from the one that is asked for.
+def other_kind(begun: ScanKind, asked: ScanKind, scan: str) -> ParameterError:
+    """Say in what a scan differs from the one that is asked for.
 
     Parameters
     ----------
     begun, asked : ScanKind
         Two that are not the same.
-    path : Path
-        The unfinished scan.
+    scan : str
+        The beginning of a sentence, ``"out.csv.part is an unfinished scan"``.
 
     Returns
     -------
@@ -201,6 +209,6 @@ def other_kind(begun: ScanKind, asked: ScanKind, path: Path) -> ParameterError:
     else:
         what = f"min-confidence {begun.min_confidence:g}, not with {asked.min_confidence:g}"
     return ParameterError(
-        f"{path} is an unfinished scan that was begun with {what}",
+        f"{scan} that was begun with {what}",
         hint=f"give the same to go on with it; {_ANEW}",
     )

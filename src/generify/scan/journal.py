@@ -10,6 +10,7 @@ In it: :class:`Journal`, :class:`ScanKind`, :class:`OldSong`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -19,13 +20,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from generify.atomic import replacing
+from generify.atomic import cure_for, replacing
+from generify.model import GenreModel
 from generify.results import ResultsError, SongResult
 from generify.scan.listening import FileState
 
 __all__ = ["GO_ON_HINT", "Journal", "OldSong", "ScanKind"]
 
 _FORMAT = 1
+# What reading a damaged line may raise; lists in lists in lists the last.
+_UNFIT = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 GO_ON_HINT = "make room, then run the same command again; nothing is listened to twice"
 
 
@@ -47,6 +51,25 @@ class ScanKind:
     model_version: str
     fingerprint: str
     min_confidence: float
+
+    @classmethod
+    def of(cls, model: GenreModel, min_confidence: float) -> ScanKind:
+        """Describe a scan.
+
+        Parameters
+        ----------
+        model : GenreModel
+            The model.
+        min_confidence : float
+            Weaker answers are given as unknown.
+
+        Returns
+        -------
+        ScanKind
+            With the hash of the model's file.
+        """
+        fingerprint = hashlib.sha256(model.graph).hexdigest()
+        return cls(model.card.name, model.card.version, fingerprint, min_confidence)
 
 
 @dataclass(frozen=True)
@@ -70,22 +93,20 @@ class OldSong:
     recording: str | None
     failed: bool = False
 
-    def is_as_it_was(self, path: str) -> bool:
+    def holds(self, now: FileState) -> bool:
         """Tell whether a song has an answer and its file was not written since.
 
         Parameters
         ----------
-        path : str
-            The file.
+        now : FileState
+            Size and time that the file has now, by which alone it is judged.
 
         Returns
         -------
         bool
-            The file is judged by size and time alone.
+            Whether it need not be heard again.
         """
-        return (
-            not self.failed and self.state.modified is not None and self.state == FileState.of(path)
-        )
+        return not self.failed and self.state.is_still(now)
 
 
 @dataclass(frozen=True)
@@ -136,7 +157,8 @@ class Journal:
             self._stream = path.open("ab", buffering=0)
             self._stream.truncate(self._end)
         except OSError as err:
-            raise ResultsError(f"cannot go on with {path}: {err.strerror or err}") from err
+            message = f"cannot go on with {path}: {err.strerror or err}"
+            raise ResultsError(message, hint=cure_for(err)) from err
         self.kind, self.anew, self.key = head.kind, head.anew, head.key
         self._lines = path.open("rb")
 
@@ -180,7 +202,7 @@ class Journal:
                 raise ValueError("of another format")
             anew, key = bool(values.pop("anew")), str(values.pop("key"))
             return _Head(ScanKind(**values), anew, key)
-        except (ValueError, KeyError, TypeError, AttributeError) as err:
+        except _UNFIT as err:
             raise ResultsError(
                 f"{self.path} is no journal of a scan that this Generify can go on with",
                 hint="remove it to begin anew",
@@ -192,7 +214,7 @@ class Journal:
         for line in lines:
             if not line.endswith(b"\n"):
                 break
-            with suppress(ValueError, KeyError, TypeError, AttributeError):
+            with suppress(*_UNFIT):
                 self._note(json.loads(line), position)
             position += len(line)
         return position
@@ -269,7 +291,8 @@ class Journal:
             if remove:
                 self.path.unlink(missing_ok=True)
         except OSError as err:
-            raise ResultsError(f"cannot remove {self.path}: {err.strerror or err}") from err
+            message = f"cannot remove {self.path}: {err.strerror or err}"
+            raise ResultsError(message, hint="the results are whole: remove it yourself") from err
 
     def __enter__(self) -> Journal:
         return self

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -107,6 +107,21 @@ class FileState:
         shown = modified.isoformat(timespec="microseconds").replace("+00:00", "Z")
         return cls(status.st_size, shown)
 
+    def is_still(self, now: FileState) -> bool:
+        """Tell whether a file was not written in between.
+
+        Parameters
+        ----------
+        now : FileState
+            What it is like now.
+
+        Returns
+        -------
+        bool
+            False where no time is known.
+        """
+        return self.modified is not None and self == now
+
 
 @dataclass(frozen=True)
 class Recognised:
@@ -118,13 +133,30 @@ class Recognised:
         The file.
     recording : str
         Hash of its sound.
-    state : FileState
-        Its size and time.
+    size, modified : int and str, or None
+        As in :class:`FileState`.
     """
 
     path: str
     recording: str
-    state: FileState
+    size: int | None = None
+    modified: str | None = None
+
+    def with_answer_of(self, earlier: SongResult) -> SongResult:
+        """Give the answer for the recording as this file's.
+
+        Parameters
+        ----------
+        earlier : SongResult
+            What was said of the recording.
+
+        Returns
+        -------
+        SongResult
+            The same answer for this path.
+        """
+        answer = replace(earlier.answer, path=self.path)
+        return replace(earlier, answer=answer, size=self.size, modified=self.modified)
 
 
 def listen(
@@ -160,15 +192,24 @@ def listen(
     state = FileState.of(path)
     recording = _identify(path) if state.size else None
     if recording in known:
-        return Recognised(path, recording, state)
+        return Recognised(path, recording, state.size, state.modified)
     answer: Prediction | Failure
     try:
         answer = predict(path, model, min_confidence=min_confidence)
     except ModelError:
         raise
+    except MemoryError:
+        answer = Failure.from_error(path, _too_large(path))
     except Exception as err:  # one song of thousands must not end the scan
         answer = Failure.from_error(path, err)
     return SongResult(answer, model.card.version, recording, state.size, state.modified)
+
+
+def _too_large(path: str) -> AudioDecodeError:
+    return AudioDecodeError(
+        f"{path}: needs more memory than a song may take",
+        hint="cut it, or lower its sample rate or number of channels",
+    )
 
 
 def _identify(path: str) -> str | None:

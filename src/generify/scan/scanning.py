@@ -16,11 +16,10 @@ In it: :func:`open_scan`, :class:`Scan`, :class:`ScanSettings`, :class:`Redo`.
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -39,17 +38,13 @@ from generify.results import (
 from generify.scan.finding import FoundSongs, check_any_there, find_songs
 from generify.scan.going_on import check_complete, locked, lying_elsewhere, old_results, other_kind
 from generify.scan.journal import GO_ON_HINT, Journal, ScanKind
-from generify.scan.listening import Recognised
+from generify.scan.listening import FileState, Recognised
 from generify.scan.summary import ScanSummary, Tally
-from generify.scan.workers import WorkerSetup, listen_in_processes
+from generify.scan.workers import Heard, WorkerSetup, listen_in_processes
 
 __all__ = ["Redo", "Scan", "ScanSettings", "open_scan"]
 
 _JOURNAL = ".part"
-
-# Names that others may still ask for.
-_check_complete, _locked = check_complete, locked
-_old_results, _other_kind = old_results, other_kind
 
 
 class Redo(StrEnum):
@@ -130,7 +125,6 @@ class Scan:
         self._positions: dict[str, int] = {}
         self._elsewhere: tuple[int, ...] = ()
         self._journal: Journal | None = None
-        self._in_file = True
         self._summary: ScanSummary | None = None
         self.n_before = self.n_songs
 
@@ -156,20 +150,38 @@ class Scan:
         """Name of this scan, the same when it is gone on with; empty for a complete output."""
         return "" if self._journal is None else self._journal.key
 
+    @contextmanager
+    def _opened(self, given: Iterable[str | Path]) -> Iterator[None]:
+        """Hold the output, and begin or go on."""
+        kind = ScanKind.of(self._model, self._settings.min_confidence)
+        with ExitStack() as stack:
+            stack.enter_context(locked(self.output))
+            journal = _open_journal(self.output, kind, self._settings.redo)
+            if journal is None:
+                check_complete(self, kind)
+            else:
+                self._go_on(stack.enter_context(journal), given)
+            yield
+
     def _go_on(self, journal: Journal, given: Iterable[str | Path]) -> None:
         """Take over what a journal knows, also of songs that lie outside the given paths."""
         self._journal = journal
         if journal.old:  # else the output is to hold what is given, and nothing else
             known = {*self._songs, *(failure.path for failure in self._failures)}
             lines = {path: old.position for path, old in journal.old.items()} | journal.heard
-            outside = lying_elsewhere((path for path in lines if path not in known), given)
-            self._elsewhere = tuple(lines[path] for path in outside)
+            lies_elsewhere = lying_elsewhere(given)
+            self._elsewhere = tuple(
+                line for path, line in lines.items() if path not in known and lies_elsewhere(path)
+            )
         for path in self._songs:
             if path in journal.heard:
                 self._positions[path] = journal.heard[path]
-            elif path in journal.old and journal.old[path].is_as_it_was(path):
+            elif path in journal.old and journal.old[path].holds(self._state(path)):
                 self._positions[path] = journal.old[path].position
         self.n_before = len(self._positions)
+
+    def _state(self, path: str) -> FileState:
+        return FileState.of(path)
 
     def listen(self) -> Iterator[SongResult]:
         """Listen to the songs that are not answered yet.
@@ -201,19 +213,18 @@ class Scan:
             self._model.graph, self._model.card.name, self._settings.min_confidence,
             frozenset(unseen),
         )  # fmt: skip
-        jobs = min(self._settings.jobs or n_cores(), len(todo))
-        heard = listen_in_processes(todo, setup, jobs=jobs, time_limit=self._settings.time_limit)
-        with closing(heard):
+        with closing(self._hear(todo, setup)) as heard:
             for song in heard:
                 yield self._write_down(song, unseen)
 
-    def _write_down(self, song: SongResult | Recognised, unseen: dict[str, int]) -> SongResult:
+    def _hear(self, todo: Sequence[str], setup: WorkerSetup) -> Generator[Heard, None, None]:
+        jobs = min(self._settings.jobs or n_cores(), len(todo))
+        return listen_in_processes(todo, setup, jobs=jobs, time_limit=self._settings.time_limit)
+
+    def _write_down(self, song: Heard, unseen: dict[str, int]) -> SongResult:
         assert self._journal is not None
         if isinstance(song, Recognised):
-            old = self._journal.read(unseen[song.recording])
-            answer = replace(old.answer, path=song.path)
-            state = song.state
-            song = replace(old, answer=answer, size=state.size, modified=state.modified)
+            song = song.with_answer_of(self._journal.read(unseen[song.recording]))
         self._journal.append(song)
         self._positions[song.path] = self._journal.heard[song.path]
         return song
@@ -240,7 +251,7 @@ class Scan:
         for path in self._songs:
             if path in self._positions:
                 yield self._journal.read(self._positions[path])
-        yield from (SongResult(failure) for failure in self._failures)
+        yield from map(SongResult, self._failures)
 
     def heard(self) -> Iterator[SongResult]:
         """Give the results of this scan alone, without those of the output it brings up to date.
@@ -277,27 +288,18 @@ class Scan:
         if self._summary is None:
             tally = Tally()
             results = map(tally.add, self.results())
-            if self.complete or not self._in_file:
-                for _ in results:
-                    pass
+            if self.complete:
+                deque(results, maxlen=0)
             else:
                 self._write_output(results)
             self._summary = tally.summary()
         return self._summary
 
     def _write_output(self, results: Iterable[SongResult]) -> None:
-        try:
+        try:  # safe from a power cut too, as the journal goes next
             write_song_results(results, self.output, self._model.genres)
         except ResultsError as err:
             raise ResultsError(str(err), hint=GO_ON_HINT) from err
-        try:
-            # The journal must not go before the output is safe from a power cut.
-            with self.output.open("rb+") as stream:
-                os.fsync(stream.fileno())
-        except OSError as err:
-            raise ResultsError(
-                f"cannot write {self.output}: {err.strerror or err}", hint=GO_ON_HINT
-            ) from err
 
     def finish(self) -> ScanSummary:
         """Write the output where :meth:`write` has not, and remove the journal.
@@ -368,26 +370,13 @@ def open_scan(
     so that cannot be checked: its answers are taken as they are, and so are those that are kept
     under ``Redo.CHANGED``, which also keeps those for songs outside the given paths.
     """
-    target, how = Path(output), settings or ScanSettings()
-    check_results_path(target)
+    check_results_path(output)
     given = tuple(paths)
     found = find_songs(given)
     check_any_there(found)
-    scan = Scan(found, target, model, how)
-    with ExitStack() as stack:
-        stack.enter_context(locked(target))
-        kind = _kind(model, how)
-        journal = _open_journal(target, kind, how.redo)
-        if journal is None:
-            check_complete(scan, kind)
-        else:
-            scan._go_on(stack.enter_context(journal), given)
+    scan = Scan(found, Path(output), model, settings or ScanSettings())
+    with scan._opened(given):
         yield scan
-
-
-def _kind(model: GenreModel, settings: ScanSettings) -> ScanKind:
-    fingerprint = hashlib.sha256(model.graph).hexdigest()
-    return ScanKind(model.card.name, model.card.version, fingerprint, settings.min_confidence)
 
 
 def _open_journal(output: Path, kind: ScanKind, redo: Redo) -> Journal | None:
@@ -400,7 +389,7 @@ def _open_journal(output: Path, kind: ScanKind, redo: Redo) -> Journal | None:
             return journal
         journal.close()
         if not again:
-            raise other_kind(journal.kind, kind, path)
+            raise other_kind(journal.kind, kind, f"{path} is an unfinished scan")
     elif output.exists():
         if redo is Redo.NOTHING:
             return None

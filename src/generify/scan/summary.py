@@ -138,6 +138,6 @@ def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
 
 def _reason(failure: Failure) -> str:
     """Leave out of a message the file, what is in brackets, and the hint."""
-    text = failure.message.removeprefix(f"{failure.path}:").replace(f" {failure.path}", "")
+    text = failure.message.removeprefix(f"{failure.path}:")
     reason = re.split(r"[(;]", text, maxsplit=1)[0]
     return re.sub(r"(?<![\w-])\d[\d.,]*", "…", reason).strip(" :,") or failure.error_type

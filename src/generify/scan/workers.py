@@ -2,16 +2,17 @@
 
 Each worker is a process with its own model and its own pipe: it gets a song, answers, and gets the
 next. A worker that dies (a decoder's crash, memory that ran out) or that does not answer in time
-costs the one song that it was listening to, which becomes a failure, and is replaced. Nothing is
-shared, so there is no lock that a dying process could keep. When the parent ends in whatever way,
-its workers end too. Why no library does this: ``docs/decisions/0007-scan-workers.md``.
+costs the one song that it was listening to, which becomes a failure, and is replaced. What a song
+may take is limited (see :mod:`generify.decode_guard`). Nothing is shared, so there is no lock that
+a dying process could keep. When the parent ends in whatever way, its workers end too. Why no
+library does this: ``docs/decisions/0007-scan-workers.md``.
 
-In it: :func:`listen_in_processes`, :class:`WorkerSetup`, :class:`WorkerError`.
+In it: :func:`listen_in_processes`, :class:`WorkerSetup`, :class:`WorkerError`,
+:func:`failed_song`.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -22,14 +23,16 @@ from multiprocessing.context import SpawnContext
 from pickle import UnpicklingError
 
 from generify.child_processes import live_and_die_with_parent, one_thread_and_no_interrupt
+from generify.decode_guard import limit_this_process
 from generify.errors import Failure, GenerifyError
 from generify.model import GenreModel
 from generify.results import SongResult
 from generify.scan.listening import Recognised, listen
 
-__all__ = ["WorkerError", "WorkerSetup", "listen_in_processes"]
+__all__ = ["Heard", "WorkerError", "WorkerSetup", "failed_song", "listen_in_processes"]
 
 Heard = SongResult | Recognised
+"""What comes of a song."""
 
 _TICK = 1.0  # seconds between two looks at who is late
 _START = 60.0  # seconds that a worker may take to begin, on a machine that is busy or slow
@@ -204,7 +207,7 @@ class _Crew:
             self._put_back.append(worker.path)
         else:
             why = f"the process that listened to it died ({_describe_exit(code)})"
-            yield _failed(worker.path, why, "it may be damaged, or memory was short")
+            yield failed_song(worker.path, why, "it may be damaged, or memory was short")
 
     def _give_up(self, worker: _Worker) -> Iterator[Heard]:
         self._workers.remove(worker)
@@ -214,7 +217,7 @@ class _Crew:
             self._count_stillborn(worker, code)
         else:
             why = f"no answer within {self._time_limit:g} s"
-            yield _failed(worker.path, why, "listen to it alone with `generify predict`")
+            yield failed_song(worker.path, why, "listen to it alone with `generify predict`")
 
     def _count_stillborn(self, worker: _Worker, code: int) -> None:
         if worker.ready:
@@ -236,7 +239,21 @@ class _Crew:
         self._workers.clear()
 
 
-def _failed(path: str, why: str, hint: str) -> SongResult:
+def failed_song(path: str, why: str, hint: str) -> SongResult:
+    """Give a song that a process failed at.
+
+    Parameters
+    ----------
+    path : str
+        The song.
+    why, hint : str
+        What happened, and what to do about it.
+
+    Returns
+    -------
+    SongResult
+        With a :class:`WorkerError` as its failure.
+    """
     return SongResult(Failure.from_error(path, WorkerError(f"{path}: {why}", hint=hint)))
 
 
@@ -253,7 +270,7 @@ def _work(pipe: connection.Connection, setup: WorkerSetup) -> None:
     try:
         model = GenreModel.from_bytes(setup.graph, source=setup.source)
         pipe.send(None)
-        _hush()
+        limit_this_process()
         while True:
             path = pipe.recv()
             pipe.send(listen(path, model, min_confidence=setup.min_confidence, known=setup.known))
@@ -261,9 +278,3 @@ def _work(pipe: connection.Connection, setup: WorkerSetup) -> None:
         return
     except GenerifyError as err:
         pipe.send(err)
-
-
-def _hush() -> None:
-    """Keep what C libraries print about damaged files off the terminal."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
