@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def test_a_copy_is_the_bundled_file(name: str, tmp_path: Path, command: Command)
     assert lines[0].startswith(f"wrote {target}: ")
     assert lines[1:] == [f"try it: generify predict --model '{target}' SONG"]
     shown = command("models", "info", target, "--format", "json")
-    assert json.loads(shown.out)[0]["name"] == name
+    (record,) = json.loads(shown.out)
+    assert record["name"] == name
+    assert record["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
+    assert f"sha256        {record['sha256']}" in command("models", "info", name).out.splitlines()
 
 
 def test_into_a_folder(tmp_path: Path, command: Command) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,12 @@ from generify import model as model_module
 from generify.datasets import dataset_facts
 from generify.errors import ModelError, ParameterError
 from generify.features import ExtractorSpec, get_extractor
+from generify.graph_check import ROWS_AT_ONCE
 from generify.model import (
     CARD_KEY,
     GenreModel,
     ModelCard,
+    export_model,
     list_models,
     load_model,
     track_fingerprint,
@@ -51,11 +55,9 @@ def build(
     *,
     weights: NDArray[np.float32] | None = None,
     names: tuple[str, str] = ("features", "probabilities"),
-    kind: int = TensorProto.FLOAT,
 ) -> bytes:
     """A linear model by hand; without weights feature i speaks for genre i."""
     matrix = np.eye(N_FEATURES, 3, dtype=np.float32) if weights is None else weights
-    dtype = helper.tensor_dtype_to_np_dtype(kind)
     nodes = [
         helper.make_node("MatMul", [names[0], "weights"], ["scores"]),
         helper.make_node("Softmax", ["scores"], [names[1]], axis=1),
@@ -63,14 +65,22 @@ def build(
     graph = helper.make_graph(
         nodes,
         "by hand",
-        [helper.make_tensor_value_info(names[0], kind, [None, matrix.shape[0]])],
-        [helper.make_tensor_value_info(names[1], kind, [None, matrix.shape[1]])],
-        [numpy_helper.from_array(matrix.astype(dtype), "weights")],
+        [helper.make_tensor_value_info(names[0], TensorProto.FLOAT, [None, matrix.shape[0]])],
+        [helper.make_tensor_value_info(names[1], TensorProto.FLOAT, [None, matrix.shape[1]])],
+        [numpy_helper.from_array(matrix, "weights")],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     if card is not None:
         entry = made.metadata_props.add()
         entry.key, entry.value = CARD_KEY, card
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def integers() -> bytes:
+    """The same with an output that is declared to be of integers."""
+    made = onnx.load_from_string(build())
+    made.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
     content: bytes = made.SerializeToString()
     return content
 
@@ -173,13 +183,15 @@ def test_an_onnx_file_without_a_card() -> None:
         build(weights=np.zeros((N_FEATURES + 1, 3), np.float32)),
         build(names=("X", "probabilities")),
         build(names=("features", "y")),
-        build(kind=TensorProto.DOUBLE),
+        integers(),
     ],
     ids=["more genres", "more features", "other input", "other output", "other numbers"],
 )
 def test_a_graph_that_does_not_fit_its_card(graph: bytes) -> None:
     with pytest.raises(
-        ModelError, match=r"odd\.onnx: its graph does not fit its card \(13 features to 3 genres\)"
+        ModelError,
+        match=r"odd\.onnx: its graph does not fit its card, by which it turns 13 features into "
+        r"probabilities \(3\)",
     ):
         GenreModel.from_bytes(graph, source="odd.onnx")
 
@@ -253,21 +265,61 @@ def test_features_that_are_no_numbers(model: GenreModel, bad: float) -> None:
 
 def test_a_model_that_answers_nonsense() -> None:
     graph = build(weights=np.full((N_FEATURES, 3), np.nan, np.float32))
-    with pytest.raises(ModelError, match="the model toy answers with what are no probabilities"):
-        GenreModel.from_bytes(graph, source="broken.onnx").predict_proba(features(0))
+    with pytest.raises(
+        ModelError, match=r"broken\.onnx: the model toy answers with what are no probabilities"
+    ):
+        GenreModel.from_bytes(graph, source="broken.onnx")
 
 
-def test_a_graph_that_cannot_be_run(capfd: pytest.CaptureFixture[str]) -> None:
-    made = onnx.load_from_string(build())
-    node = helper.make_node("Reshape", ["features", "shape"], ["reshaped"])
-    made.graph.initializer.append(numpy_helper.from_array(np.array([7, 13]), "shape"))
-    made.graph.node[0].input[0] = "reshaped"
-    made.graph.node.insert(0, node)
-    made.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "n"
-    broken = GenreModel.from_bytes(made.SerializeToString(), source="broken.onnx")
+def test_a_model_whose_novelty_is_no_number() -> None:
+    made = onnx.load_from_string(build(dataclasses.replace(CARD, novelty_threshold=1.0).to_json()))
+    made.graph.initializer.append(numpy_helper.from_array(np.array([1]), "axis"))
+    made.graph.node.extend(
+        [
+            helper.make_node("ReduceSum", ["features", "axis"], ["sum"], keepdims=0),
+            helper.make_node("Log", ["sum"], ["novelty"]),  # of nothing
+        ]
+    )
+    made.graph.output.append(helper.make_tensor_value_info("novelty", TensorProto.FLOAT, [None]))
+    with pytest.raises(
+        ModelError, match=r"broken\.onnx: the model toy answers with what is no novelty"
+    ):
+        GenreModel.from_bytes(made.SerializeToString(), source="broken.onnx")
+
+
+def test_a_session_that_fails(model: GenreModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Session:
+        def run(self, *_: object) -> None:
+            raise RuntimeError("out of something")
+
+    monkeypatch.setitem(model.__dict__, "_session", Session())
     with pytest.raises(ModelError, match="the model toy cannot be run"):
-        broken.predict_proba(features(0))
-    assert capfd.readouterr() == ("", "")  # onnxruntime likes to print what it also raises
+        model.predict_proba(features(0))
+
+
+def test_many_rows_are_run_few_at_a_time(model: GenreModel) -> None:
+    X = np.random.default_rng(0).normal(size=(2 * ROWS_AT_ONCE + 1, N_FEATURES))
+    whole = model.predict_proba(X.astype(np.float32))
+    assert whole.shape == (2 * ROWS_AT_ONCE + 1, 3)
+    one_by_one = [model.predict_proba(row[np.newaxis].astype(np.float32))[0] for row in X]
+    np.testing.assert_allclose(whole, one_by_one, rtol=1e-5)
+    assert model.predict_proba(X[:0].astype(np.float32)).shape == (0, 3)
+
+
+def test_a_model_made_without_reading_a_file_is_checked_when_it_is_run() -> None:
+    made = onnx.load_from_string(build())
+    made.graph.node[1].op_type = "Hardmax"
+    model = GenreModel(CARD, made.SerializeToString())
+    with pytest.raises(ModelError, match="uses the operator 'Hardmax'"):
+        model.predict_proba(features(0))
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="there is no sha256sum")
+def test_the_checksum_is_that_of_the_file(model: GenreModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "toy.onnx")
+    command = ["sha256sum", str(tmp_path / "toy.onnx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == model.checksum
 
 
 def test_a_saved_model_comes_back(model: GenreModel, tmp_path: Path) -> None:
@@ -433,3 +485,42 @@ def test_every_bundled_model_says_what_it_is() -> None:
         assert card.metrics["low"] < card.metrics["accuracy"] < card.metrics["high"]
         X = np.zeros((2, len(bundled.extractor.columns)), dtype=np.float32)
         np.testing.assert_allclose(bundled.predict_proba(X).sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_card_is_written_in_one_order_whatever_made_it() -> None:
+    keys = list(json.loads(CARD.to_json()))
+    assert keys == sorted(keys)
+    assert list(json.loads(CARD.to_json())["n_tracks"]) == ["blues", "jazz", "rock"]
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf")])
+def test_a_card_with_a_figure_that_json_has_no_word_for(figure: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        dataclasses.replace(CARD, metrics={"accuracy": figure}).to_json()
+
+
+def test_exporting_to_a_file(model: GenreModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "toy.onnx")
+    target = tmp_path / "copy.onnx"
+    target.write_text("an older file")
+    assert export_model(tmp_path / "toy.onnx", target) == target
+    assert target.read_bytes() == model.graph
+
+
+def test_exporting_to_a_folder_keeps_the_name_of_the_file(
+    model: GenreModel, tmp_path: Path
+) -> None:
+    renamed = dataclasses.replace(CARD, name="../elsewhere")
+    (tmp_path / "mine.onnx").write_bytes(build(renamed.to_json()))
+    (tmp_path / "out").mkdir()
+    target = export_model(str(tmp_path / "mine.onnx"), str(tmp_path / "out"))
+    assert target == tmp_path / "out" / "mine.onnx"
+    assert target.read_bytes() == build(renamed.to_json())
+    assert export_model("western", tmp_path / "out") == tmp_path / "out" / "western.onnx"
+
+
+def test_what_is_no_model_is_not_exported(tmp_path: Path) -> None:
+    (tmp_path / "song.onnx").write_bytes(b"la la la")
+    with pytest.raises(ModelError, match=r"song\.onnx is not a model that can be loaded"):
+        export_model(tmp_path / "song.onnx", tmp_path / "copy.onnx")
+    assert not (tmp_path / "copy.onnx").exists()

@@ -35,6 +35,7 @@ Probabilities = NDArray[np.floating]
 
 _Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 _ROC_POINTS = 400  # more cannot be seen in a figure and would bloat the JSON
+_CARD_ROC_POINTS = 40  # enough for a small panel; a card travels in every model file
 
 
 @dataclass(frozen=True)
@@ -261,11 +262,16 @@ def _roc_curves(
             continue
         false_rate, true_rate, _ = roc_curve(positive, probabilities[:, i])
         area = float(auc(false_rate, true_rate))
-        if len(false_rate) > _ROC_POINTS:
-            keep = np.unique(np.linspace(0, len(false_rate) - 1, _ROC_POINTS).round().astype(int))
-            false_rate, true_rate = false_rate[keep], true_rate[keep]
-        curves.append(RocCurve(genre, tuple(false_rate.tolist()), tuple(true_rate.tolist()), area))
+        kept = _spread(len(false_rate), _ROC_POINTS)
+        false_rate, true_rate = false_rate[kept].tolist(), true_rate[kept].tolist()
+        curves.append(RocCurve(genre, tuple(false_rate), tuple(true_rate), area))
     return tuple(curves)
+
+
+def _spread(n_points: int, n_kept: int) -> list[int]:
+    """Choose points of a curve, the first and the last with them; all where there are so few."""
+    spread = np.linspace(0, n_points - 1, min(n_kept, n_points))
+    return [round(place) for place in spread.tolist()]
 
 
 def _confusion(y: NDArray[np.intp], predicted: NDArray[np.intp], n_genres: int) -> NDArray[np.intp]:
@@ -415,7 +421,8 @@ def summarise_report(report: EvaluationReport) -> dict[str, Any]:
     Returns
     -------
     dict
-        Plain values, None for what could not be measured; the split always with them.
+        Plain values, None for what could not be measured; the split always with them. ROC curves
+        are thinned to 40 points.
     """
     names = ("accuracy", "low", "high", "macro_f1", "macro_auc", "top3", "calibration_error")
     return {
@@ -436,6 +443,17 @@ def summarise_report(report: EvaluationReport) -> dict[str, Any]:
             for score in report.scores
         ],
         "confusion": [list(row) for row in report.confusion],
+        "roc_curves": [_summarise_curve(curve) for curve in report.roc_curves],
+    }
+
+
+def _summarise_curve(curve: RocCurve) -> dict[str, Any]:
+    kept = _spread(len(curve.false_positive_rate), _CARD_ROC_POINTS)
+    return {
+        "genre": curve.genre,
+        "false_positive_rate": [round(curve.false_positive_rate[i], 4) for i in kept],
+        "true_positive_rate": [round(curve.true_positive_rate[i], 4) for i in kept],
+        "auc": _rounded(curve.auc),
     }
 
 

@@ -2,22 +2,22 @@
 
 A model file is an ONNX graph with one input ``features`` of shape ``(n_tracks, n_features)`` and
 one output ``probabilities`` of shape ``(n_tracks, n_genres)``, in the order of the card's genres.
-The card travels as JSON in the file's metadata. Loading a model runs no code.
+The card (:mod:`generify.model_card`) travels as JSON in the file's metadata. A file may come from
+a stranger: it is read and checked (:mod:`generify.graph_check`) before onnxruntime sees it, so
+loading runs no code, opens no other file, and takes bounded time and memory.
 
-In it: :class:`ModelCard`, :class:`GenreModel`, :func:`load_model`, :func:`list_models`,
-:func:`export_model`.
+In it: :class:`GenreModel`, :func:`load_model`, :func:`list_models`, :func:`export_model`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+import stat
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,16 @@ from generify import defaults
 from generify.atomic import replacing
 from generify.errors import ModelError, ParameterError
 from generify.features import get_extractor
-from generify.features.base import Extractor, ExtractorSpec
-from generify.inference import MAX_MODEL_BYTES, open_session
+from generify.features.base import Extractor
+from generify.graph_check import (
+    MAX_MODEL_BYTES,
+    ROWS_AT_ONCE,
+    OnnxFile,
+    check_graph,
+    read_model_file,
+)
+from generify.inference import open_session
+from generify.model_card import CARD_KEY, ModelCard, read_card, track_fingerprint
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -42,171 +50,8 @@ __all__ = [
     "track_fingerprint",
 ]
 
-CARD_KEY = "generify.card"
-_FORMAT = 1
 _SUFFIX = ".onnx"
 _TRAIN_HINT = "give a file written by `generify train`"
-
-
-def track_fingerprint(genre: str, track: str) -> str:
-    """Name a track briefly, so that a card can say what a model was trained on.
-
-    Parameters
-    ----------
-    genre, track : str
-        Genre and name of the track, which are the same in another encoding or place.
-
-    Returns
-    -------
-    str
-        Eight hexadecimal digits.
-    """
-    return hashlib.sha256(f"{genre}/{track}".encode()).hexdigest()[:8]
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a model is, what it was trained on and how good it was found to be.
-
-    Attributes
-    ----------
-    name : str
-        The model's name.
-    version : str
-        The model's version.
-    genres : tuple of str
-        Its genres, in the order of its output.
-    extractor : ExtractorSpec
-        What made the features it expects.
-    classifier : str
-        What kind of classifier it is.
-    dataset : str
-        Name of the training data.
-    n_tracks : mapping of str to int
-        Tracks per genre that it was fitted on.
-    trained_on : tuple of str
-        Fingerprints of those tracks (see :func:`track_fingerprint`).
-    random_state : int
-        Seed of all random choices.
-    metrics : mapping
-        What was measured: ``split``, ``split_meaning``, ``n_tracks``, ``n_train``, ``accuracy``
-        with ``low`` and ``high`` (95 % interval), ``macro_f1``, ``macro_auc``, ``top3``,
-        ``calibration_error``, ``scores`` of each genre and the ``confusion`` matrix (counts; row =
-        true genre).
-    temperature : float
-        Calibrates the probabilities; already folded into the graph.
-    novelty_threshold : float or None
-        Above this novelty a song is unknown; None where the model has no such output.
-    licence, attribution, limits : str
-        Terms of use of the model, whom to credit, and what it cannot do.
-    date : str
-        Day of training, ISO 8601.
-    libraries : mapping of str to str
-        Versions of the libraries that trained it.
-    """
-
-    name: str
-    version: str
-    genres: tuple[str, ...]
-    extractor: ExtractorSpec
-    classifier: str
-    dataset: str
-    n_tracks: Mapping[str, int]
-    trained_on: tuple[str, ...] = ()
-    random_state: int = 0
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    temperature: float = 1.0
-    novelty_threshold: float | None = None
-    licence: str = ""
-    attribution: str = ""
-    limits: str = ""
-    date: str = ""
-    libraries: Mapping[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """Write the card as JSON.
-
-        Returns
-        -------
-        str
-            One JSON object, keys sorted.
-        """
-        return json.dumps(
-            {"format": _FORMAT, **asdict(self)}, sort_keys=True, ensure_ascii=False, allow_nan=False
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> ModelCard:
-        """Read a card.
-
-        Parameters
-        ----------
-        text : str
-            What :meth:`to_json` wrote.
-
-        Returns
-        -------
-        ModelCard
-            The card.
-
-        Raises
-        ------
-        ModelError
-            When the text is no card, or one of a later format.
-        """
-        try:
-            values = json.loads(text)
-            known = values.pop("format")
-            if known != _FORMAT:
-                raise ModelError(
-                    f"the model card has format {known}, this Generify reads {_FORMAT}",
-                    hint="upgrade Generify",
-                )
-            names = {f.name for f in fields(cls)}
-            values = {name: value for name, value in values.items() if name in names}
-            _check_card(values)
-            values["extractor"] = ExtractorSpec(**values["extractor"])
-            for name in ("genres", "trained_on"):
-                values[name] = tuple(values[name])
-            return cls(**values)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-            raise ModelError("the model card cannot be read", hint=_TRAIN_HINT) from err
-
-
-# What a card's JSON must hold, wherever it comes from: other code relies on these kinds.
-_TEXTS = (
-    *("name", "version", "classifier", "dataset"),
-    *("licence", "attribution", "limits", "date"),
-)
-_LISTS_OF_TEXT = ("genres", "trained_on")
-_MAPPINGS = ("extractor", "n_tracks", "metrics", "libraries")
-
-
-def _check_card(values: Mapping[str, Any]) -> None:
-    values = {"trained_on": [], **values}
-    for names, kind in ((_TEXTS, str), (_LISTS_OF_TEXT, list), (_MAPPINGS, dict)):
-        wrong = [name for name in names if not isinstance(values.get(name, kind()), kind)]
-        if wrong:
-            raise TypeError(f"{', '.join(wrong)} should be {kind.__name__}")
-    genres = values["genres"]
-    texts = [*genres, *values["trained_on"], *map(values["extractor"].get, ("name", "parameters"))]
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("genres, fingerprints and the extractor should be named by text")
-    if not genres or len(set(genres)) < len(genres):
-        raise ValueError("genres should be named, each once")
-
-
-def _read_card(session: InferenceSession, source: str) -> ModelCard:
-    try:
-        text = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
-        card = None if text is None else ModelCard.from_json(text)
-    except UnicodeDecodeError as err:
-        raise ModelError(f"{source}: the model card cannot be read", hint=_TRAIN_HINT) from err
-    except ModelError as err:
-        raise ModelError(f"{source}: {err}", hint=err.hint) from err
-    if card is None:
-        raise ModelError(f"{source} is an ONNX file without a model card", hint=_TRAIN_HINT)
-    return card
 
 
 @dataclass(frozen=True)
@@ -246,10 +91,11 @@ class GenreModel:
             When the content is no model, has no card, does not fit its card, or was made for
             another version of its extractor.
         """
-        session = open_session(graph, source=source)
-        model = cls(_read_card(session, source), graph)
-        model.__dict__["_session"] = session  # fills the cached property: it was just made
-        model._check(source)
+        file = read_model_file(graph, source=source)
+        model = cls(read_card(file.metadata, source=source), graph)
+        model._check_extractor(source)
+        model.__dict__["_session"] = model._open(file, source)  # fills the cached property
+        model._try(source)
         return model
 
     @property
@@ -262,11 +108,26 @@ class GenreModel:
         """The extractor whose features the model expects."""
         return get_extractor(self.card.extractor.name)
 
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file, in hexadecimal digits."""
+        return hashlib.sha256(self.graph).hexdigest()
+
     @cached_property
     def _session(self) -> InferenceSession:
-        return open_session(self.graph, source=self.card.name)
+        name = self.card.name
+        return self._open(read_model_file(self.graph, source=name), name)
 
-    def _check(self, source: str) -> None:
+    def _open(self, file: OnnxFile, source: str) -> InferenceSession:
+        """Make a session, of a graph that was found to be safe."""
+        outputs: dict[str, tuple[int, ...]] = {"probabilities": (len(self.genres),)}
+        if self.card.novelty_threshold is not None:
+            outputs["novelty"] = ()
+        n_features = len(self.extractor.columns)
+        check_graph(file, n_features=n_features, outputs=outputs, source=source)
+        return open_session(self.graph, source=source)
+
+    def _check_extractor(self, source: str) -> None:
         try:
             extractor = self.extractor
         except ParameterError as err:
@@ -278,21 +139,15 @@ class GenreModel:
                 f"this Generify computes {extractor.spec}{' with other parameters' * same}",
                 hint="train it again with `generify train`",
             )
-        inputs = {n.name: (n.type, n.shape[1:]) for n in self._session.get_inputs()}
-        outputs = {n.name: (n.type, n.shape[1:]) for n in self._session.get_outputs()}
-        n_features, n_genres = len(extractor.columns), len(self.genres)
-        expected = {"probabilities": ("tensor(float)", [n_genres])}
-        if self.card.novelty_threshold is not None:
-            expected["novelty"] = ("tensor(float)", [])
-        fits = inputs == {"features": ("tensor(float)", [n_features])} and expected == {
-            name: outputs.get(name) for name in expected
-        }
-        if not fits:
-            raise ModelError(
-                f"{source}: its graph does not fit its card "
-                f"({n_features} features to {n_genres} genres)",
-                hint=_TRAIN_HINT,
-            )
+
+    def _try(self, source: str) -> None:
+        """Run one row, so that a model that cannot answer is refused before any song is heard."""
+        X = np.zeros((1, len(self.extractor.columns)), dtype=np.float32)
+        try:
+            self.predict_proba(X)
+            self.novelty(X)
+        except ModelError as err:
+            raise ModelError(f"{source}: {err}", hint=err.hint) from err
 
     def predict_proba(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities of genres.
@@ -335,11 +190,16 @@ class GenreModel:
         ParameterError
             When the shape is another or a value is not finite.
         ModelError
-            When the graph cannot be run.
+            When the graph cannot be run or answers with what is no number.
         """
         if self.card.novelty_threshold is None:
             return np.zeros(len(X), dtype=np.float32)
-        return self._run("novelty", X)
+        distances = self._run("novelty", X)
+        if not np.isfinite(distances).all():
+            raise ModelError(
+                f"the model {self.card.name} answers with what is no novelty", hint="train it again"
+            )
+        return distances
 
     def _run(self, output: str, X: NDArray[np.float32]) -> NDArray[np.float32]:
         n_features = len(self.extractor.columns)
@@ -350,9 +210,15 @@ class GenreModel:
         if not np.isfinite(X).all():
             raise ParameterError("features hold NaN or infinity")
         features = np.ascontiguousarray(X, dtype=np.float32)
+        starts = range(0, max(len(features), 1), ROWS_AT_ONCE)
+        return np.concatenate([self._run_rows(output, features[i:][:ROWS_AT_ONCE]) for i in starts])
+
+    def _run_rows(self, output: str, features: NDArray[np.float32]) -> NDArray[np.float32]:
         raw: NDArray[np.float32]
         try:
             (raw,) = self._session.run([output], {"features": features})
+        except ModelError:
+            raise
         except Exception as err:  # onnxruntime raises a dozen unrelated classes
             raise ModelError(
                 f"the model {self.card.name} cannot be run", hint="train it again"
@@ -405,17 +271,26 @@ def _read_model(model: str | Path) -> bytes:
     if not path.is_file() and str(model) in list_models():
         return (resources.files("generify") / "models" / f"{model}{_SUFFIX}").read_bytes()
     try:
-        if path.stat().st_size > MAX_MODEL_BYTES:
-            raise ModelError(
-                f"{path} has {path.stat().st_size:,} bytes, a model at most {MAX_MODEL_BYTES:,}",
-                hint=_TRAIN_HINT,
-            )
-        return path.read_bytes()
+        return _read_file(path)
     except OSError as err:
         raise ModelError(
             f"cannot read the model {path}: {err.strerror or err}",
             hint=f"give a model file, or one of the bundled models: {', '.join(list_models())}",
         ) from err
+
+
+def _read_file(path: Path) -> bytes:
+    """Read a file that has an end, and no more of it than a model may have."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise ModelError(f"{path} is a device or a pipe, not a file", hint=_TRAIN_HINT)
+    if status.st_size > MAX_MODEL_BYTES:
+        raise ModelError(
+            f"{path} has {status.st_size:,} bytes, a model at most {MAX_MODEL_BYTES:,}",
+            hint=_TRAIN_HINT,
+        )
+    with path.open("rb") as file:
+        return file.read(status.st_size)
 
 
 def load_model(model: str | Path = defaults.MODEL) -> GenreModel:

@@ -25,9 +25,8 @@ _group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-_Model = typer.Argument(
-    metavar="MODEL", help="Model file, or name of a bundled model.", show_default=False
-)
+_MODEL_HELP = "Model file, or name of a bundled model."
+_Model = typer.Argument(metavar="MODEL", help=_MODEL_HELP, show_default=False)
 _Output = typer.Option(
     *("--output", "-o"), metavar="PATH", help="File (.onnx) or folder to copy to.",
     show_default=False,
@@ -59,15 +58,16 @@ def list_(how: FormatOption = Format.TABLE) -> None:
 
 @_group.command(epilog="Try: generify models info western --format json")
 def info(model: Annotated[str, _Model], how: FormatOption = Format.TABLE) -> None:
-    """Show a model's card."""
+    """Show a model's card and the checksum of its file."""
     from generify.model import load_model
 
-    card = load_model(model).card
+    loaded = load_model(model)
     if how is not Format.TABLE:
-        emit([json.loads(card.to_json())], how, dict)
+        emit([{**json.loads(loaded.card.to_json()), "sha256": loaded.checksum}], how, dict)
         return
-    rows = RowPrinter([max(len(name) for name, _ in _lines(card))])
-    for line in _lines(card):
+    lines = [*_lines(loaded.card), ("sha256", loaded.checksum)]
+    rows = RowPrinter([max(len(name) for name, _ in lines)])
+    for line in lines:
         rows.row(line)
 
 

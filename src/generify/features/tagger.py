@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from generify.errors import ParameterError
 from generify.inference import open_session
-from generify.spectrum import mel_filterbank, power_spectrogram
+from generify.spectrum import band_spectrogram, mel_filterbank
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -75,7 +75,6 @@ _N_FFT = 512
 _HOP_LENGTH = 256
 _N_MELS = 96
 N_WINDOW_FRAMES = 187
-_BLOCK = 2048  # frames at once, so that an hour's linear spectrum is never held: 2 MB, not 230
 _BACKBONE = "backbones/msd_musicnn.onnx"
 
 # Power response of kaiser_best (64 zeros, beta 14.77, roll-off 0.9476) over that of soxr HQ when
@@ -125,17 +124,10 @@ def log_mel(samples: Floats) -> Floats:
         raise ParameterError(f"samples must be mono and not empty, got shape {samples.shape}")
     mirrored = np.pad(samples, _N_FFT // 2, mode="reflect" if len(samples) > 1 else "constant")
     n_frames = 1 + len(samples) // _HOP_LENGTH
-    mel = np.empty((n_frames, _N_MELS), dtype=np.float32)
-    for first in range(0, n_frames, _BLOCK):
-        block = mel[first : first + _BLOCK]
-        n_samples = (len(block) - 1) * _HOP_LENGTH + _N_FFT
-        power = power_spectrogram(
-            mirrored[first * _HOP_LENGTH :][:n_samples],
-            n_fft=_N_FFT,
-            hop_length=_HOP_LENGTH,
-            frames=np.arange(len(block)) + _N_FFT // 2 // _HOP_LENGTH,
-        )
-        block[:] = np.log10(np.float32(10000) * (_tagger_bands() @ power).T + np.float32(1))
+    bands = band_spectrogram(
+        mirrored, _tagger_bands(), hop_length=_HOP_LENGTH, frames=np.arange(1, n_frames + 1)
+    )
+    mel: Floats = np.log10(np.float32(10000) * bands.T + np.float32(1))
     return mel
 
 
