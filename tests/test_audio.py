@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from generify import audio as audio_module
 from generify import decoders
 from generify.audio import is_audio, is_silent, load_audio, probe_audio, resample
 from generify.containers import mp3_duration, parse_mp3_frame, sniff_format
@@ -170,6 +171,21 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     assert probe_audio(path).n_channels == 6
     audio = load_audio(path, allow_silence=True)
     np.testing.assert_allclose(audio.samples, 0.25, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.aiff", "a.au"])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_sixteen_bits_lose_nothing(tmp_path: Path, name: str, n_channels: int) -> None:
+    steps = np.random.default_rng(0).integers(-32768, 32768, (RATE, n_channels), dtype=np.int16)
+    soundfile.write(tmp_path / name, steps, RATE, subtype="PCM_16")
+    expected = steps.sum(axis=1, dtype=np.float64) / (32768 * n_channels)
+    np.testing.assert_array_equal(load_audio(tmp_path / name).samples, expected)
+
+
+def test_what_was_probed_is_not_probed_again(wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info, expected = probe_audio(wav), load_audio(wav, start=1.0)
+    monkeypatch.setattr(audio_module, "probe_audio", None)
+    np.testing.assert_array_equal(load_audio(wav, start=1.0, info=info).samples, expected.samples)
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 96000, 192000])

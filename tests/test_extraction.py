@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import threadpoolctl
 
 from generify import extraction
 from generify.cache import FeatureCache
@@ -74,6 +75,20 @@ def test_rows_are_the_tracks_in_order(music: Path) -> None:
 
 def test_several_at_a_time_give_the_same_table(music: Path, music_table: FeatureTable) -> None:
     assert same(extract_features(load_dataset(music), "mfcc", jobs=4), music_table)
+
+
+def test_matrix_products_keep_to_one_thread(music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_threads: set[int] = set()
+
+    def listen(path: str | Path, plan: ExcerptPlan = DEFAULT_PLAN) -> Excerpts:
+        pools = threadpoolctl.threadpool_info()
+        n_threads.update(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
+        return load_excerpts(path, plan)
+
+    monkeypatch.setattr(extraction, "load_excerpts", listen)
+    with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
+        extract_features(some(music, 1), "mfcc", jobs=2)
+    assert n_threads == {1}
 
 
 @pytest.mark.parametrize("name", ["mfcc", "timbre"])

@@ -9,6 +9,7 @@ import soundfile
 
 from generify.errors import ParameterError
 from generify.spectrum import (
+    band_spectrogram,
     dct_basis,
     hz_to_mel,
     mel_filterbank,
@@ -100,6 +101,38 @@ def test_chosen_frames_are_the_same_as_all_frames() -> None:
     chosen = np.array([0, 3, 70, every.shape[1] - 1])
     some = power_spectrogram(SIGNALS["noise"], frames=chosen)
     np.testing.assert_array_equal(some, every[:, chosen])
+
+
+@pytest.mark.parametrize("frames", [np.arange(2, 87, 4), np.array([86, 0, 40]), np.array([1])])
+def test_frames_in_any_order_and_spacing(frames: np.ndarray) -> None:
+    every = power_spectrogram(SIGNALS["noise"])
+    some = power_spectrogram(SIGNALS["noise"], frames=frames)
+    np.testing.assert_array_equal(some, every[:, frames])
+
+
+def test_samples_of_other_kinds_are_taken() -> None:
+    twice = np.repeat(SIGNALS["noise"], 2).astype(np.float64)
+    np.testing.assert_array_equal(
+        power_spectrogram(twice[::2]), power_spectrogram(SIGNALS["noise"])
+    )
+
+
+def test_a_signal_shorter_than_a_frame() -> None:
+    samples = SIGNALS["noise"][:100]
+    padded = np.pad(samples, (1024, 924)) * np.hanning(2049)[:-1]
+    power = power_spectrogram(samples)
+    assert power.shape == (1025, 1)
+    np.testing.assert_allclose(power[:, 0], np.abs(np.fft.rfft(padded)) ** 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("hop_length", [256, 100])
+def test_bands_of_any_shape(hop_length: int) -> None:
+    weights = np.random.default_rng(0).random((37, 257), dtype=np.float32)
+    weights[:16] = 0  # a whole group without a bin
+    weights[20, 100:] = 0
+    power = power_spectrogram(SIGNALS["noise"], n_fft=512, hop_length=hop_length)
+    bands = band_spectrogram(SIGNALS["noise"], weights, hop_length=hop_length)
+    np.testing.assert_allclose(bands, weights @ power, rtol=1e-5)
 
 
 def test_mel_scale_round_trip() -> None:

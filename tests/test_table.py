@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,22 @@ def test_a_table_comes_back(table: FeatureTable, saved: Path) -> None:
     for name in ("dataset", "tracks", "columns", "extractor", "durations"):
         assert getattr(again, name) == getattr(table, name)
     assert load_table(str(saved)).tracks == table.tracks
+
+
+def test_an_empty_name_is_not_a_missing_one(make_table: TableMaker, tmp_path: Path) -> None:
+    table = make_table(["rock"] * 9, artists=["", None, "A", None, "", "ß", "日本", None, "B"])
+    save_table(table, tmp_path / "table.parquet")
+    assert load_table(tmp_path / "table.parquet").tracks == table.tracks
+    parquet.read_table(tmp_path / "table.parquet").validate(full=True)
+
+
+def test_pandas_stays_out(saved: Path) -> None:
+    program = (
+        "import sys; from generify.table import load_table, save_table;"
+        f"save_table(load_table({str(saved)!r}), {str(saved)!r}); print('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.strip() == b"False"
 
 
 def test_albums_come_back_and_older_tables_have_none(table: FeatureTable, saved: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from generify.audio import load_audio
 from generify.errors import ParameterError
 from generify.excerpts import Excerpts
+from generify.features.rhythm import Rhythm, rhythm_vector
 from generify.features.timbre import COLUMNS, FLOOR_DB, Timbre, timbre_vector
 from generify.spectrum import mel_spectrogram, power_to_db
 
@@ -46,6 +47,14 @@ def test_columns_are_unique_and_follow_the_scheme() -> None:
     assert all(c.count(".") >= 2 and c.split(".")[2].isdigit() for c in COLUMNS)
     assert Timbre().columns == COLUMNS
     assert len(timbre_vector([random_mel(40)])) == len(COLUMNS)
+
+
+def test_rhythm_is_a_part_of_timbre() -> None:
+    mels = [random_mel(100, seed) for seed in range(2)]
+    whole = dict(zip(COLUMNS, timbre_vector(mels).tolist(), strict=True))
+    rhythm = dict(zip(Rhythm().columns, rhythm_vector(mels).tolist(), strict=True))
+    assert len(rhythm) == 45
+    assert rhythm == {column: whole[column] for column in rhythm}
 
 
 def test_constant_spectrum_has_no_change() -> None:

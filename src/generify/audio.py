@@ -18,6 +18,7 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from generify.decoders import (
     RefusedError,
     SoundfileDecoder,
 )
+from generify.endings import describe_ending
 from generify.errors import AudioDecodeError, ParameterError
 
 __all__ = ["Audio", "AudioInfo", "is_audio", "is_silent", "load_audio", "probe_audio", "resample"]
@@ -55,8 +57,13 @@ _SOUNDFILE_FORMATS = frozenset(
         "IRCAM",
     )
 )
+_UNKNOWN = "unknown"
 # Less than this missing is how codecs round, not damage.
 _SHORTFALL = 0.1
+# Behind the length that its header states a file may hold hours: so much more is decoded.
+_OVERRUN = 1.0
+# PCM goes to 768 kHz, DSD256 to 1.41 MHz, of which a minute is 340 MB of samples.
+_MAX_RATE = 1_500_000
 # Shorter sounds hold no music; every extractor needs at least a window.
 _MIN_DURATION = 1.0
 # Dither in 16-bit "digital silence" peaks at two steps, -84 dBFS; the quietest music is far above.
@@ -220,15 +227,9 @@ def probe_audio(path: str | Path) -> AudioInfo:
         When the file is missing, a folder, empty, not readable, or holds no sound that a decoder
         can open.
     """
-    return _probe(path)[0]
-
-
-def _probe(path: str | Path) -> tuple[AudioInfo, tuple[Decoder, ...]]:
-    """Describe a file and name the decoders that may read it, best first."""
     file, fmt = _identify(path)
     refusals: list[str] = []
-    decoders = _decoders_for(fmt)
-    for i, decoder in enumerate(decoders):
+    for decoder in _decoders_for(fmt):
         try:
             stream = decoder.probe(file)
         except NoSoundError as err:
@@ -238,17 +239,17 @@ def _probe(path: str | Path) -> tuple[AudioInfo, tuple[Decoder, ...]]:
         except RefusedError as err:
             refusals.append(f"{decoder.name}: {err}")
             continue
+        _check_rate(path, stream.sample_rate)
         duration, warnings = _true_duration(file, fmt, stream.duration)
-        info = AudioInfo(
+        return AudioInfo(
             str(path),
-            fmt or "unknown",
+            fmt or _UNKNOWN,
             duration,
             stream.sample_rate,
             stream.n_channels,
             decoder.name,
             warnings,
         )
-        return info, decoders[i:]
     raise _undecodable(path, fmt, refusals)
 
 
@@ -281,10 +282,25 @@ def _refuse_what_is_no_file(path: str | Path, status: os.stat_result) -> None:
         )
 
 
+def _check_rate(path: str | Path, sample_rate: int) -> None:
+    if not 0 < sample_rate <= _MAX_RATE:
+        raise AudioDecodeError(
+            f"{path}: states a sample rate of {sample_rate:,} Hz, "
+            f"at most {_MAX_RATE:,} Hz can be heard",
+            hint=_DAMAGED_HINT,
+        )
+
+
 def _decoders_for(fmt: str | None) -> tuple[Decoder, ...]:
     if fmt is None or fmt in _SOUNDFILE_FORMATS:
         return SoundfileDecoder(), PyavDecoder()
     return (PyavDecoder(),)
+
+
+def _decoders_from(info: AudioInfo) -> Sequence[Decoder]:
+    """Name the decoders that may read a file, from the one that opened it on."""
+    decoders = _decoders_for(None if info.format == _UNKNOWN else info.format)
+    return [*dropwhile(lambda decoder: decoder.name != info.decoder, decoders)]
 
 
 def _undecodable(path: str | Path, fmt: str | None, refusals: Sequence[str]) -> AudioDecodeError:
@@ -306,13 +322,14 @@ def _true_duration(file: Path, fmt: str | None, stated: float) -> tuple[float, t
         if length is None or (length.stated and not length.cut_from):
             return stated, ()
         if not length.cut_from:
-            return length.duration, ()
+            return length.duration, (length.fault,) if length.fault else ()
         return length.duration, _cut_warning(length.duration, length.cut_from)
     promise = promised_bytes(file)
     if promise and promise[1]:
         whole = stated * promise[0] / promise[1]
         return stated, _cut_warning(stated, whole)
-    return stated, ()
+    fault = describe_ending(file, fmt, stated)
+    return stated, (fault,) if fault else ()
 
 
 def _cut_warning(present: float, promised: float) -> tuple[str, ...]:
@@ -328,6 +345,7 @@ def load_audio(
     start: float = 0.0,
     duration: float | None = None,
     allow_silence: bool = False,
+    info: AudioInfo | None = None,
 ) -> Audio:
     """Decode a song, or a stretch of it, to mono.
 
@@ -344,6 +362,8 @@ def load_audio(
         the song ends first.
     allow_silence : bool
         Whether a silent stretch is returned instead of raised.
+    info : AudioInfo, optional
+        From :func:`probe_audio`, where that has been asked about the file already.
 
     Returns
     -------
@@ -365,7 +385,7 @@ def load_audio(
     not the length of the song.
     """
     _check_parameters(sample_rate, start, duration)
-    info, decoders = _probe(path)
+    info = info or probe_audio(path)
     if info.duration < _MIN_DURATION:
         raise _too_short(path, info.duration)
     if start >= info.duration:
@@ -373,7 +393,8 @@ def load_audio(
     if duration is not None and math.isinf(duration):
         duration = None
     asked = min(duration or math.inf, info.duration - start)
-    decoded = _best_of(path, decoders, start, duration, asked)
+    most = min(duration or math.inf, asked + _OVERRUN)
+    decoded = _best_of(path, _decoders_from(info), start, most, asked)
     _check_samples(path, decoded, asked)
     if not allow_silence and is_silent(decoded.samples):
         raise _silent(path, info.n_channels)
@@ -400,7 +421,7 @@ def _best_of(
     path: str | Path,
     decoders: Sequence[Decoder],
     start: float,
-    duration: float | None,
+    duration: float,
     asked: float,
 ) -> Decoded:
     """Ask each decoder until one gives all that was asked; otherwise keep the longest."""

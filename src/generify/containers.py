@@ -5,7 +5,7 @@ of a second without an error. Nothing is decoded here and no library is needed, 
 the decoders and the search for songs in folders.
 
 In it: :func:`sniff_format`, :func:`skip_id3v2`, :func:`mp3_duration`, :func:`promised_bytes`,
-:func:`iter_chunks`.
+:func:`adts_frame_length`, :func:`iter_chunks`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typing import BinaryIO, Literal
 
 __all__ = [
     "MUSIC_FORMATS",
+    "TORN",
     "Chunk",
     "Mp3Frame",
     "Mp3Length",
+    "adts_frame_length",
     "iter_chunks",
     "mp3_duration",
     "parse_mp3_frame",
@@ -34,6 +36,8 @@ _HEAD_BYTES = 8192
 # Some programs leave zeros or junk behind a tag or before the first frame: how far to look.
 _SEARCH_BYTES = 65536
 _UNKNOWN_LENGTH = 0x7FFFF000
+TORN = "it ends inside a frame; it is damaged or cut short"
+"""What is said of a file that states no length and whose last frame is not whole."""
 
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"fLaC", "FLAC"),
@@ -106,11 +110,14 @@ class Mp3Length:
         Whether a Xing, Info or VBRI block states the length.
     cut_from : float
         Seconds the header promised where the file ends early, otherwise 0.
+    fault : str
+        What is wrong with the end of a file that states no length, otherwise empty.
     """
 
     duration: float
     stated: bool
     cut_from: float = 0.0
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -290,12 +297,29 @@ def _opens_mpeg(head: bytes, position: int) -> bool:
 def _opens_adts(head: bytes, position: int) -> bool:
     """Whether three ADTS (raw AAC) frames follow each other here."""
     for _ in range(3):
-        header = head[position : position + 7]
-        if len(header) < 7 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0:
+        length = adts_frame_length(head[position : position + 7])
+        if length is None:
             return False
-        length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
-        position += max(length, 7)
+        position += length
     return True
+
+
+def adts_frame_length(header: bytes) -> int | None:
+    """Read the seven bytes that open an ADTS (raw AAC) frame.
+
+    Parameters
+    ----------
+    header : bytes
+        Seven bytes or more.
+
+    Returns
+    -------
+    int or None
+        Bytes from this header to the next; None where the bytes open no frame.
+    """
+    if len(header) < 7 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0:
+        return None
+    return max((header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5, 7)
 
 
 def mp3_duration(path: str | Path) -> Mp3Length | None:
@@ -329,9 +353,9 @@ def mp3_duration(path: str | Path) -> Mp3Length | None:
         available = stream.seek(0, 2) - offset - position
         if stated and stated[1] <= available:
             return Mp3Length(stated[0], stated=True)
-        counted = _count_frames(stream, offset + position, frame)
+        counted, torn = _count_frames(stream, offset + position, frame)
     if stated is None:
-        return Mp3Length(counted, stated=False)
+        return Mp3Length(counted, stated=False, fault=TORN if torn else "")
     return Mp3Length(counted, stated=True, cut_from=stated[0])
 
 
@@ -351,10 +375,10 @@ def _stated_length(first: bytes, frame: Mp3Frame) -> tuple[float, int] | None:
     return None
 
 
-def _count_frames(stream: BinaryIO, position: int, first: Mp3Frame) -> float:
-    """Walk from header to header and add up the seconds."""
+def _count_frames(stream: BinaryIO, position: int, first: Mp3Frame) -> tuple[float, bool]:
+    """Walk from header to header and add up the seconds; say whether the last frame is cut."""
     known: dict[bytes, Mp3Frame | None] = {}
-    n_frames = 0
+    n_frames, end, torn = 0, position, False
     with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         while 0 <= position <= len(data) - 4:
             header = data[position : position + 4]
@@ -365,8 +389,10 @@ def _count_frames(stream: BinaryIO, position: int, first: Mp3Frame) -> float:
                 position = data.find(b"\xff", position + 1)
                 continue
             n_frames += 1
-            position += frame.length
-    return n_frames * first.n_samples / first.sample_rate
+            # Behind a break what looks like a frame may be none.
+            torn = position == end and position + frame.length > len(data)
+            position = end = position + frame.length
+    return n_frames * first.n_samples / first.sample_rate, torn
 
 
 def promised_bytes(path: str | Path) -> tuple[int, int] | None:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from generify.audio import Audio, is_silent, load_audio, probe_audio, resample
+from generify.audio import Audio, AudioInfo, is_silent, load_audio, probe_audio, resample
 from generify.errors import AudioDecodeError, ParameterError
 
 T = TypeVar("T")
@@ -215,14 +215,14 @@ def load_excerpts(path: str | Path, plan: ExcerptPlan = DEFAULT_PLAN) -> Excerpt
     info = probe_audio(path)
     wanted = plan.stretches(info.duration)
     if len(wanted) == 1 and info.duration <= plan.whole_up_to:
-        return _load_whole(path)
-    parts = [part for start, length in wanted if (part := _load_stretch(path, start, length))]
+        return _load_whole(path, info)
+    parts = [part for start, length in wanted if (part := _load_stretch(info, start, length))]
     missing = len(wanted) - len(parts)
     if _heard(parts) < plan.stretch:
-        beginning = _load_stretch(path, 0.0, plan.whole_up_to)
+        beginning = _load_stretch(info, 0.0, plan.whole_up_to)
         parts = max(parts, [beginning] if beginning else [], key=_heard)
     if not parts:
-        return _load_whole(path)
+        return _load_whole(path, info)
     if all(is_silent(part.samples) for part in parts):  # before what is left of it is raised
         raise AudioDecodeError(
             f"{path}: is silent in all stretches that were heard (peaks below -80 dBFS)",
@@ -235,16 +235,16 @@ def load_excerpts(path: str | Path, plan: ExcerptPlan = DEFAULT_PLAN) -> Excerpt
     return Excerpts(tuple(parts), info.duration, tuple(warnings))
 
 
-def _load_stretch(path: str | Path, start: float, length: float) -> Audio | None:
+def _load_stretch(info: AudioInfo, start: float, length: float) -> Audio | None:
     """Decode one stretch; None where a damaged file has nothing there."""
     try:
-        return load_audio(path, start=start, duration=length, allow_silence=True)
+        return load_audio(info.path, start=start, duration=length, allow_silence=True, info=info)
     except AudioDecodeError:
         return None
 
 
-def _load_whole(path: str | Path) -> Excerpts:
-    whole = load_audio(path)
+def _load_whole(path: str | Path, info: AudioInfo) -> Excerpts:
+    whole = load_audio(path, info=info)
     return Excerpts(tuple(mend_levels([whole])), whole.duration, whole.warnings)
 
 
@@ -270,7 +270,9 @@ def mend_levels(stretches: Sequence[Audio]) -> list[Audio]:
     units = [stretch.samples / np.float32(peak) for stretch in centred]
     energy = sum(float(np.dot(unit, unit)) for unit in units) / sum(map(len, units))
     gain = np.float32(min(_USUAL_RMS / math.sqrt(energy), 1.0))
-    return [replace(s, samples=unit * gain) for s, unit in zip(centred, units, strict=True)]
+    for unit in units:
+        unit *= gain
+    return [replace(s, samples=unit) for s, unit in zip(centred, units, strict=True)]
 
 
 def _centred(stretch: Audio) -> Audio:

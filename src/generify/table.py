@@ -9,6 +9,7 @@ In it: :class:`FeatureTable`, :func:`save_table`, :func:`load_table`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -20,7 +21,13 @@ from numpy.typing import NDArray
 
 from generify.atomic import replacing
 from generify.datasets import Track
-from generify.errors import DatasetError, Failure, MissingExtraError, ParameterError
+from generify.errors import (
+    DatasetError,
+    Failure,
+    MissingExtraError,
+    NothingThereError,
+    ParameterError,
+)
 from generify.features import ExtractorSpec, get_extractor
 
 __all__ = ["FeatureTable", "load_table", "save_table"]
@@ -134,10 +141,10 @@ def save_table(table: FeatureTable, path: str | Path) -> None:
         name: [getattr(track, name) for track in table.tracks]
         for name in (*_TRACK_COLUMNS[:-1], _ALBUM)
     }
-    columns = {name: pyarrow.array(values, pyarrow.string()) for name, values in columns.items()}
-    columns["duration"] = pyarrow.array(table.durations, pyarrow.float64())
+    columns = {name: _arrow_texts(values) for name, values in columns.items()}
+    columns["duration"] = _arrow_numbers(np.array(table.durations, dtype=np.float64))
     for name, values in zip(table.columns, table.X.T, strict=True):
-        columns[name] = pyarrow.array(np.ascontiguousarray(values), pyarrow.float32())
+        columns[name] = _arrow_numbers(np.ascontiguousarray(values, dtype=np.float32))
     metadata = {
         _EXTRACTOR_KEY: json.dumps(asdict(table.extractor)).encode(),
         _DATASET_KEY: table.dataset.encode(),
@@ -145,6 +152,23 @@ def save_table(table: FeatureTable, path: str | Path) -> None:
     arrow = pyarrow.table(columns).replace_schema_metadata(metadata)
     with replacing(path, DatasetError) as temporary:
         parquet.write_table(arrow, temporary)
+
+
+# pyarrow.array, to_numpy and read_table import pandas where that is installed, which takes 0.3 s.
+def _arrow_numbers(values: NDArray[np.floating]) -> Any:
+    pyarrow, _ = _pyarrow()
+    kind = pyarrow.from_numpy_dtype(values.dtype)
+    return pyarrow.Array.from_buffers(kind, len(values), [None, pyarrow.py_buffer(values)])
+
+
+def _arrow_texts(values: Sequence[str | None]) -> Any:
+    pyarrow, _ = _pyarrow()
+    known = np.array([value is not None for value in values], dtype=bool)
+    texts = [(value or "").encode() for value in values]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    parts = (np.packbits(known, bitorder="little"), ends, b"".join(texts))
+    buffers = [pyarrow.py_buffer(part) for part in parts]
+    return pyarrow.Array.from_buffers(pyarrow.string(), len(values), buffers)
 
 
 def load_table(path: str | Path, *, genres: Sequence[str] | None = None) -> FeatureTable:
@@ -164,27 +188,34 @@ def load_table(path: str | Path, *, genres: Sequence[str] | None = None) -> Feat
 
     Raises
     ------
+    NothingThereError
+        When there is no such file.
     DatasetError
-        When the file is missing, is no feature table, lacks columns, or has none of the genres.
+        When it is no feature table, lacks columns, or has none of the genres.
     MissingExtraError
         When pyarrow is not installed.
     """
     pyarrow, parquet = _pyarrow()
     try:
-        arrow = parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as err:
-        raise DatasetError(
+        with parquet.ParquetFile(path) as file:
+            arrow = file.read()
+        # both are bytes in the file, and need be no text
+        dataset = (arrow.schema.metadata or {}).get(_DATASET_KEY, b"table").decode()
+        names = arrow.column_names
+    except (OSError, UnicodeDecodeError, pyarrow.ArrowException) as err:
+        kind = NothingThereError if isinstance(err, FileNotFoundError) else DatasetError
+        raise kind(
             f"cannot read {path} as a feature table: {' '.join(str(err).split())[:120]}",
             hint="make one with `generify extract`",
         ) from err
     metadata = arrow.schema.metadata or {}
     spec = _table_extractor(metadata, path)
-    columns = _check_columns(arrow.column_names, spec, path)
+    columns = _check_columns(names, spec, path)
     arrow = _cast(arrow, columns, path)
     table = FeatureTable(
-        dataset=metadata.get(_DATASET_KEY, b"table").decode(),
+        dataset=dataset,
         tracks=_table_tracks(arrow, path),
-        X=np.column_stack([arrow[name].to_numpy() for name in columns]).astype(np.float32),
+        X=np.column_stack([_numbers(arrow[name]) for name in columns]),
         columns=columns,
         extractor=spec,
         durations=tuple(seconds or 0.0 for seconds in arrow["duration"].to_pylist()),
@@ -197,10 +228,20 @@ def load_table(path: str | Path, *, genres: Sequence[str] | None = None) -> Feat
     return table if genres is None else _choose_genres(table, genres)
 
 
+def _numbers(column: Any) -> NDArray[np.float32]:
+    """Give a column's values; NaN where one is missing."""
+    if column.null_count or not column.num_chunks:
+        return np.full(len(column), np.nan, dtype=np.float32)
+    return np.concatenate([np.from_dlpack(chunk) for chunk in column.chunks])
+
+
 def _table_extractor(metadata: dict[bytes, bytes], path: str | Path) -> ExtractorSpec:
     try:
-        return ExtractorSpec(**json.loads(metadata[_EXTRACTOR_KEY]))
-    except (KeyError, ValueError, TypeError) as err:
+        spec = ExtractorSpec(**json.loads(metadata[_EXTRACTOR_KEY]))
+        if not isinstance(spec.name, str):
+            raise TypeError("a name that is no text")
+        return spec
+    except (KeyError, ValueError, TypeError, RecursionError) as err:
         raise DatasetError(
             f"{path} does not say which extractor made it", hint="make it with `generify extract`"
         ) from err
@@ -220,6 +261,12 @@ def _check_columns(names: Sequence[str], spec: ExtractorSpec, path: str | Path) 
     if missing:
         raise DatasetError(
             f"{path} lacks {len(missing)} column(s): {', '.join(missing[:5])}",
+            hint="make it again with `generify extract`",
+        )
+    doubled = [name for name, n in Counter(names).items() if n > 1]
+    if doubled:
+        raise DatasetError(
+            f"{path} has more than one column {', '.join(doubled[:5])}",
             hint="make it again with `generify extract`",
         )
     return extractor.columns
@@ -243,7 +290,12 @@ def _cast(arrow: Any, columns: tuple[str, ...], path: str | Path) -> Any:
 
 def _table_tracks(arrow: Any, path: str | Path) -> tuple[Track, ...]:
     names = [name for name in (*_TRACK_COLUMNS[:-1], _ALBUM) if name in arrow.column_names]
-    tracks = tuple(Track(**row) for row in arrow.select(names).to_pylist())
+    try:
+        tracks = tuple(Track(**row) for row in arrow.select(names).to_pylist())
+    except UnicodeDecodeError as err:  # Parquet does not check that text is UTF-8
+        raise DatasetError(
+            f"{path} holds names that are no text", hint="make it again with `generify extract`"
+        ) from err
     nameless = sum(not (track.genre and track.track) for track in tracks)
     if nameless:
         raise DatasetError(

@@ -14,11 +14,12 @@ from generify.excerpts import Excerpts
 from generify.features.base import Extractor, ParameterValue
 from generify.features.timbre import COLUMNS as TIMBRE_COLUMNS
 from generify.features.timbre import Timbre, timbre_vector
+from generify.mel_grid import GRID_SAMPLE_RATE, log_mel_grid
 
 __all__ = ["Rhythm", "rhythm_vector"]
 
-_GROUPS = ("attack.", "percussiveness.", "onset.", "beat.")
-_CHOSEN = tuple(i for i, name in enumerate(TIMBRE_COLUMNS) if name.startswith(_GROUPS))
+_FEATURES = ("attack", "percussiveness", "onset", "beat")
+_COLUMNS = tuple(name for name in TIMBRE_COLUMNS if name.partition(".")[0] in _FEATURES)
 
 
 def rhythm_vector(mels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -50,8 +51,7 @@ def rhythm_vector(mels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
        audio signal into harmonic/percussive components by complementary diffusion on spectrogram",
        EUSIPCO, 2008.
     """
-    chosen: NDArray[np.float32] = timbre_vector(mels)[list(_CHOSEN)]
-    return chosen
+    return timbre_vector(mels, features=_FEATURES)
 
 
 class Rhythm(Extractor):
@@ -75,7 +75,7 @@ class Rhythm(Extractor):
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the numbers, as in timbre."""
-        return tuple(TIMBRE_COLUMNS[i] for i in _CHOSEN)
+        return _COLUMNS
 
     def extract(self, excerpts: Excerpts) -> NDArray[np.float32]:
         """Compute the vector of one song.
@@ -90,4 +90,4 @@ class Rhythm(Extractor):
         ndarray of float32, shape (45,)
             In the order of :attr:`columns`; always finite.
         """
-        return Timbre().extract(excerpts)[list(_CHOSEN)]
+        return rhythm_vector(log_mel_grid(excerpts.at(GRID_SAMPLE_RATE)).mels)

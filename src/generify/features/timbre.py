@@ -12,7 +12,7 @@ In it: :class:`Timbre`, :func:`timbre_vector`, :data:`COLUMNS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -86,7 +86,7 @@ def _skewness(values: Floats) -> Floats:
     """Skewness of each row, the deviation raised by 1 dB; 0 where nothing varies."""
     centred = values - values.mean(axis=-1, keepdims=True)
     spread = centred.std(axis=-1) + np.float32(_SMALL_DB)
-    result: Floats = np.mean(centred**3, axis=-1) / spread**3
+    result: Floats = np.mean(centred * centred**2, axis=-1) / spread**3
     return result
 
 
@@ -219,7 +219,9 @@ _GROUPS = (
 COLUMNS = tuple(column for _, columns in _GROUPS for column in columns)
 
 
-def timbre_vector(mels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def timbre_vector(
+    mels: Sequence[NDArray[np.float32]], *, features: Collection[str] | None = None
+) -> NDArray[np.float32]:
     """Summarise the mel spectra of one song.
 
     Parameters
@@ -227,6 +229,8 @@ def timbre_vector(mels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     mels : sequence of ndarray of float32, each of shape (128, n_frames)
         One matrix for each heard stretch: Slaney mel bands in dB, 12.9 frames a second. Only
         differences between values count, not what 0 dB stands for.
+    features : collection of str, optional
+        Only columns whose names begin with one of these and a dot; all by default.
 
     Returns
     -------
@@ -281,7 +285,12 @@ def timbre_vector(mels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
             f"mels must be one or more matrices of shape ({GRID_N_MELS}, n_frames), got {shapes}"
         )
     grid = _Grid(mels)
-    return np.concatenate([group(grid) for group, _ in _GROUPS]).astype(np.float32)
+    wanted = [
+        group
+        for group, columns in _GROUPS
+        if features is None or columns[0].partition(".")[0] in features
+    ]
+    return np.concatenate([group(grid) for group in wanted]).astype(np.float32)
 
 
 class Timbre(Extractor):
