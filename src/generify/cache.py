@@ -123,6 +123,15 @@ def _decode(content: bytes) -> CacheEntry | None:
     return CacheEntry(array, json.loads(body[4:end]))
 
 
+def _is_damaged(path: Path) -> bool:
+    try:
+        return _decode(path.read_bytes()) is None
+    except FileNotFoundError:  # another process has removed it
+        return False
+    except (OSError, ValueError):
+        return True
+
+
 def _is_being_written(path: Path, status: os.stat_result) -> bool:
     """Tell a file that another process still works on from one that a killed process left."""
     return (
@@ -166,7 +175,7 @@ class FeatureCache:
         path = self._path(key)
         try:
             entry = _decode(path.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if entry is not None:
             with suppress(OSError):  # a cache that may only be read serves as well
@@ -191,7 +200,7 @@ class FeatureCache:
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary:
+            with replacing(path, sync=False) as temporary:  # it has a digest
                 temporary.write_bytes(_encode(entry))
         except (OSError, GenerifyError) as err:
             raise CacheError(
@@ -248,6 +257,23 @@ class FeatureCache:
         """
         sizes = [status.st_size for _, status in self._files()]
         return CacheInfo(self.folder, len(sizes), sum(sizes), self.limit_bytes)
+
+    def check(self, most: int) -> tuple[int, int]:
+        """Read entries, to see whether any is damaged.
+
+        Parameters
+        ----------
+        most : int
+            Entries read at most, spread over the cache.
+
+        Returns
+        -------
+        n_read, n_damaged : int
+            A damaged entry is never believed, and computed again when it is needed.
+        """
+        paths = [path for path, _ in self._files()]
+        chosen = paths[:: max(1, -(-len(paths) // most))]
+        return len(chosen), sum(_is_damaged(path) for path in chosen)
 
     def prune(self) -> int:
         """Remove what was used longest ago until the size limit holds.

@@ -31,6 +31,7 @@ from generify.prediction import GenreProbability, Prediction, StyleScore, Timeli
 
 __all__ = [
     "RESULT_SUFFIXES",
+    "NoResultsError",
     "ResultsError",
     "SongResult",
     "check_results_path",
@@ -61,6 +62,10 @@ _TABLE = "results"
 
 class ResultsError(GenerifyError):
     """A file of results that cannot be read or written."""
+
+
+class NoResultsError(ResultsError, ParameterError):
+    """A path where no file of results is: mistyped."""
 
 
 @dataclass(frozen=True)
@@ -230,8 +235,10 @@ def read_results(path: str | Path) -> Iterator[Prediction | Failure]:
         When the name ends otherwise.
     MissingExtraError
         When it is Parquet and pyarrow is not installed.
+    NoResultsError
+        When there is no such file.
     ResultsError
-        When the file is missing or cannot be read; while reading, when it holds something else.
+        When the file cannot be read; while reading, when it holds something else.
     """
     return (result.answer for result in read_song_results(path))
 
@@ -255,18 +262,27 @@ def read_song_results(path: str | Path) -> Iterator[SongResult]:
         When the name ends otherwise.
     MissingExtraError
         When it is Parquet and pyarrow is not installed.
+    NoResultsError
+        When there is no such file.
     ResultsError
-        When the file is missing or cannot be read; while reading, when it holds something else.
+        When the file cannot be read; while reading, when it holds something else.
     """
     read = _READERS[check_results_path(path)]
     file = Path(path)
     if not file.is_file():
         what = "is no file" if file.exists() else "does not exist"
-        raise ResultsError(
+        raise NoResultsError(
             f"{path} {what}; a file of results was expected",
             hint=f"make it with `generify scan FOLDER -o {file.name}`",
         )
     return _checked(read(file), file)
+
+
+# What reading something else than results may raise; lists in lists in lists the last.
+_UNFIT = (
+    *(KeyError, TypeError, ValueError, AttributeError, OverflowError, csv.Error, sqlite3.Error),
+    RecursionError,
+)
 
 
 def _checked(records: Iterator[Record], path: Path) -> Iterator[SongResult]:
@@ -275,7 +291,7 @@ def _checked(records: Iterator[Record], path: Path) -> Iterator[SongResult]:
         for record in records:
             yield SongResult.from_dict(record)
             n_read += 1
-    except (KeyError, TypeError, ValueError, AttributeError, csv.Error, sqlite3.Error) as err:
+    except _UNFIT as err:
         missing = f"there is no {err.args[0]}" if isinstance(err, KeyError) else str(err)
         raise ResultsError(
             f"{path} holds no results of Generify: {missing or err!r} (song {n_read + 1})",

@@ -14,15 +14,15 @@ import os
 import tempfile
 import time
 import wave
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from generify.atomic import TEMPORARY_PREFIX, replacing
+from generify.atomic import TEMPORARY_PREFIX, cure_for, replacing
 from generify.audio import is_audio, load_audio, probe_audio
 from generify.datasets.listing import (
     bare_name,
@@ -31,7 +31,13 @@ from generify.datasets.listing import (
     may_be_audio,
     preference,
 )
-from generify.errors import AudioDecodeError, DatasetError, Failure, GenerifyError
+from generify.errors import (
+    AudioDecodeError,
+    DatasetError,
+    Failure,
+    GenerifyError,
+    NothingThereError,
+)
 from generify.native_stderr import quiet_native_stderr
 
 __all__ = ["ConvertResult", "convert_folder"]
@@ -93,8 +99,10 @@ def convert_folder(
 
     Raises
     ------
+    NothingThereError
+        When the source does not exist, is no folder, or nothing in it may be audio.
     DatasetError
-        When the source is no folder or holds no audio, or the target cannot be written or is full.
+        When none of its songs can be read, or the target cannot be written or is full.
 
     Notes
     -----
@@ -133,7 +141,8 @@ def _convert_one(original: Path, final: Path, taken: set[str]) -> ConvertResult:
             raise _unusable(final.parent, err.__cause__) from err
         return ConvertResult(failures=(Failure.from_error(original, err),))
     except OSError as err:
-        error = DatasetError(f"{final} cannot be reached: {err.strerror}")
+        message = f"{final} cannot be reached: {err.strerror}"
+        error = DatasetError(message, hint=cure_for(err))
         return ConvertResult(failures=(Failure.from_error(original, error),))
     return ConvertResult(converted=(str(final),), warnings=tuple(warnings))
 
@@ -149,9 +158,8 @@ def _find_songs(source: Path, target: Path) -> tuple[list[PurePosixPath], list[F
         elif has_audio_suffix(file):
             failures.append(_no_audio(source / file))
     if not songs:
-        raise DatasetError(
-            f"{source} holds no audio files", hint="give a folder with songs below it"
-        )
+        kind = DatasetError if failures else NothingThereError
+        raise kind(f"{source} holds no audio files", hint="give a folder with songs below it")
     return sorted(songs, key=lambda song: (_wav_name(song), preference(song))), failures
 
 
@@ -261,7 +269,7 @@ def _stream(original: Path, temporary: Path) -> float:
     try:
         with quiet_native_stderr(), soundfile.SoundFile(os.fspath(original)) as song:
             _check_size(song.frames * song.channels)
-            with wave.open(os.fspath(temporary), "wb") as wav:
+            with _wav(temporary) as wav:
                 wav.setparams((song.channels, 2, song.samplerate, 0, "NONE", ""))
                 while len(block := song.read(_BLOCK, dtype="float32", always_2d=True)):
                     wav.writeframesraw(_pcm(block))
@@ -274,11 +282,18 @@ def _stream(original: Path, temporary: Path) -> float:
 def _write_decoded(original: Path, temporary: Path, n_channels: int) -> tuple[str, ...]:
     audio = load_audio(original, allow_silence=True)
     _check_size(len(audio.samples))
-    with wave.open(os.fspath(temporary), "wb") as wav:
+    with _wav(temporary) as wav:
         wav.setparams((1, 2, audio.sample_rate, 0, "NONE", ""))
         wav.writeframesraw(_pcm(audio.samples))
     mono = (f"its {n_channels} channels became one",) if n_channels > 1 else ()
     return (*audio.warnings, *mono)
+
+
+@contextmanager
+def _wav(path: Path) -> Iterator[wave.Wave_write]:
+    # Given a path that cannot be opened, wave complains on stderr when it is thrown away.
+    with path.open("wb") as stream, wave.open(stream, "wb") as wav:
+        yield wav
 
 
 def _check_size(n_samples: int) -> None:

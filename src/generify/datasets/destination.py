@@ -10,23 +10,32 @@ In it: :func:`find_fetched`, :func:`write_receipt`, :func:`locked_workplace`, :f
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
+from generify.atomic import cure_for
 from generify.datasets.archives import Unpacked
 from generify.errors import DatasetError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 __all__ = ["check_room", "find_fetched", "locked_workplace", "say_kept", "write_receipt"]
 
 _RECEIPT = ".generify-fetch.json"
+_NO_LOCKS = (
+    errno.ENOLCK,
+    errno.ENOSYS,
+    errno.EOPNOTSUPP,
+)  # nothing to be had, so nothing to wait for
 
 
 def find_fetched(target: Path, name: str) -> Unpacked | None:
@@ -212,39 +221,41 @@ def locked_workplace(work: Path, name: str) -> Iterator[None]:
     DatasetError
         When it cannot be written, or another run holds it.
     """
+    from filelock import FileLock
+
+    lock = FileLock(work / "lock")
     try:
         work.mkdir(parents=True, exist_ok=True)
-        lock = (work / "lock").open("a", encoding="utf-8")
+        is_ours = _acquire(lock)
     except OSError as err:
         raise DatasetError(
             f"cannot write into {work.parent}: {err.strerror or err}",
-            hint="choose a folder that you may write to",
+            hint=cure_for(err),
         ) from err
-    with lock:
-        if not _lock(lock):
-            raise DatasetError(
-                f"{name} is being fetched into this place already, by another run",
-                hint="wait for it to end",
-            )
-        try:
-            yield
-        finally:
-            if not _n_kept_bytes(work):
-                shutil.rmtree(work, ignore_errors=True)
-
-
-def _lock(file: IO[str]) -> bool:
+    if not is_ours:
+        raise DatasetError(
+            f"{name} is being fetched into this place already, by another run",
+            hint="wait for it to end",
+        )
     try:
-        if sys.platform == "win32":
-            import msvcrt
+        yield
+    finally:
+        if not _n_kept_bytes(work):  # while the lock is still held, so nobody's new one is removed
+            shutil.rmtree(work, ignore_errors=True)
+        lock.release()
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
+def _acquire(lock: FileLock) -> bool:
+    """Take a lock, or tell that another has it."""
+    from filelock import Timeout
+
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
         return False
-    except OSError:
-        return True  # a file system that knows no locks
+    except NotImplementedError:  # a file system that knows no locks, as some versions say it
+        return True
+    except OSError as err:
+        if err.errno not in _NO_LOCKS:
+            raise
     return True

@@ -98,6 +98,10 @@ class _CutError(Exception):
         self.pause = pause
 
 
+class _NoNameError(_CutError):
+    """A server whose name cannot be found."""
+
+
 @dataclass(frozen=True)
 class _Told:
     """What a server said about its file."""
@@ -134,7 +138,7 @@ def download_file(
     Raises
     ------
     DownloadError
-        When this address does not give the file: no network, an error status, a web page, or cuts
+        When this address does not give the file: its name cannot be found, an error status, a web page, or cuts
         too often.
     DatasetError
         When the folder cannot be written or is full. What has come is kept.
@@ -214,7 +218,7 @@ class _Transfer:
 
     def run(self) -> None:
         retry = fresh = _policy(self._patience)
-        furthest = self._partial.n_bytes
+        begun = furthest = self._partial.n_bytes
         with _session() as session:
             while True:
                 try:
@@ -223,6 +227,9 @@ class _Transfer:
                     # Counted from the furthest: a file that begins anew each time is no progress.
                     came = self._partial.n_bytes > furthest
                     furthest = max(furthest, self._partial.n_bytes)
+                    # Most likely there is no network. One that was lost on the way may come back.
+                    if isinstance(err, _NoNameError) and furthest == begun:
+                        raise DownloadError(str(err)) from err
                     retry = fresh if came else _one_less(retry, err)
                     self._wait(err, retry.get_backoff_time())
 
@@ -386,16 +393,21 @@ def _interruptions() -> Iterator[None]:
     except hopeless as err:
         raise DownloadError(_reason(err)) from err
     except (asked.RequestException, sent.HTTPError) as err:
-        raise _CutError(_reason(err)) from err
+        kind = _NoNameError if isinstance(_cause(err), sent.NameResolutionError) else _CutError
+        raise kind(_reason(err)) from err
+
+
+def _cause(err: Exception) -> object:
+    """Unwrap what urllib3 said after its last attempt, which requests wraps."""
+    inner = err.args[0] if err.args else err
+    return getattr(inner, "reason", inner)
 
 
 def _reason(err: Exception) -> str:
     from requests import exceptions as asked
     from urllib3 import exceptions as sent
 
-    # requests wraps what urllib3 says after its last attempt, which wraps the cause.
-    inner = err.args[0] if err.args else err
-    cause = getattr(inner, "reason", inner)
+    cause = _cause(err)
     reasons = (
         (asked.TooManyRedirects, "it redirects in circles"),
         (ValueError, "it redirects to an address that is none"),

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from generify.atomic import cure_for
 from generify.datasets.archives import UnfitArchiveError, Unpacked, fresh_folder, unpack_archive
 from generify.datasets.checksums import judge_archive
 from generify.datasets.destination import (
@@ -177,7 +178,7 @@ def fetch_dataset(
         where = f"{err.filename}: " if err.filename else ""
         raise DatasetError(
             f"{facts.name} cannot be fetched: {where}{err.strerror or err}",
-            hint="choose a folder that you may read and write",
+            hint=cure_for(err, "choose a folder that you may read and write"),
         ) from err
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from generify.datasets.base import Dataset, Track
 from generify.datasets.listing import Listing, bare_name, has_audio_suffix, may_be_audio
-from generify.errors import DatasetError
+from generify.errors import DatasetError, NothingThereError
 
 __all__ = ["EXPECTED_LAYOUT", "read_folders"]
 
@@ -35,6 +35,8 @@ def read_folders(listing: Listing) -> Dataset:
 
     Raises
     ------
+    NothingThereError
+        When there is neither a folder nor a song.
     DatasetError
         When there are fewer than two genre folders.
     """
@@ -55,7 +57,8 @@ def read_folders(listing: Listing) -> Dataset:
 def _too_few_genres(listing: Listing) -> DatasetError:
     root = listing.root
     if not listing.folders:
-        return DatasetError(f"{root} has no genre folders", hint=EXPECTED_LAYOUT)
+        kind = DatasetError if any(map(has_audio_suffix, listing.files)) else NothingThereError
+        return kind(f"{root} has no genre folders", hint=EXPECTED_LAYOUT)
     only = listing.folders[0]
     deeper = {f.parts[1] for f in listing.files if len(f.parts) > 2 and has_audio_suffix(f)}
     hint = f"did you mean {root / only}?" if len(deeper) > 1 else EXPECTED_LAYOUT

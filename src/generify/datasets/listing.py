@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from generify.audio import is_audio
-from generify.errors import DatasetError, Failure
+from generify.errors import DatasetError, Failure, NothingThereError
 
 __all__ = [
     "Listing",
@@ -89,13 +89,15 @@ def list_files(root: str | os.PathLike[str], *, leave_out: Path | None = None) -
 
     Raises
     ------
+    NothingThereError
+        When the root does not exist or is no folder.
     DatasetError
-        When the root is no folder or cannot be read.
+        When it cannot be read.
     """
     root = Path(root)
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
-        raise DatasetError(f"{root} {what}; a folder was expected")
+        raise NothingThereError(f"{root} {what}; a folder was expected")
     files: list[PurePosixPath] = []
     failures: list[Failure] = []
     seen = {_identity(root)}
@@ -143,7 +145,7 @@ def _list_one(
         with os.scandir(root / folder) as scanned:
             entries = [entry for entry in scanned if not _is_hidden(entry.name)]
     except OSError as err:
-        why = DatasetError(f"cannot read the folder {root / folder}: {err.strerror}")
+        why = DatasetError(f"{root / folder}: cannot read the folder ({err.strerror})")
         failures.append(Failure.from_error(root / folder, why))
         return []
     folders = []

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from generify.datasets.base import Dataset, Track
 from generify.datasets.listing import bare_name
-from generify.errors import DatasetError, Failure
+from generify.errors import DatasetError, Failure, NothingThereError
 
 __all__ = ["read_manifest"]
 
@@ -40,8 +40,10 @@ def read_manifest(path: str | Path) -> Dataset:
 
     Raises
     ------
+    NothingThereError
+        When there is no such file.
     DatasetError
-        When the file cannot be read as CSV, lacks a column, or has no usable row.
+        When it cannot be read as CSV, lacks a column, or has no usable row.
     """
     path = Path(path)
     by_path: dict[str, Track] = {}
@@ -87,7 +89,8 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as err:
         raise DatasetError(f"{path} is not UTF-8 text", hint="save it as CSV (UTF-8)") from err
     except OSError as err:
-        raise DatasetError(f"cannot read {path}: {err.strerror}") from err
+        kind = NothingThereError if isinstance(err, FileNotFoundError) else DatasetError
+        raise kind(f"cannot read {path}: {err.strerror}") from err
 
 
 def _check_header(header: list[str], path: Path) -> None:
@@ -110,8 +113,12 @@ def _track(row: Mapping[str, str], folder: Path) -> Track:
     if not row.get("genre"):
         raise DatasetError("no genre")
     file = folder / given
-    if not file.is_file():
-        raise DatasetError(f"no such file: {file}")
+    try:
+        found = file.is_file()
+    except OSError as err:  # a name too long, a folder that is not ours
+        raise DatasetError(f"{str(file)[:200]}: {err.strerror}") from err
+    if not found:
+        raise DatasetError("no such file" if file == Path(given) else f"no such file: {file}")
     return Track(
         track=row.get("track") or _bare(given),
         path=str(file),

@@ -17,7 +17,13 @@ from generify.datasets.known import KNOWN
 from generify.datasets.listing import has_audio_suffix, list_files, preference
 from generify.datasets.manifest import read_manifest
 from generify.datasets.recognition import recognise
-from generify.errors import AudioDecodeError, DatasetError, Failure, ParameterError
+from generify.errors import (
+    AudioDecodeError,
+    DatasetError,
+    Failure,
+    NothingThereError,
+    ParameterError,
+)
 
 __all__ = ["load_dataset"]
 
@@ -44,9 +50,11 @@ def load_dataset(path: str | os.PathLike[str], *, genres: Sequence[str] | None =
 
     Raises
     ------
+    NothingThereError
+        When the path does not exist, or nothing in it may be audio.
     DatasetError
-        When the path does not exist or is no dataset, is half one dataset and half another, holds
-        fewer than two genres, has no audio, or lacks one of `genres`.
+        When the path is no dataset, is half one dataset and half another, holds fewer than two
+        genres, has no audio that can be read, or lacks one of `genres`.
     ParameterError
         When `genres` is empty or a single string.
     """
@@ -61,7 +69,7 @@ def load_dataset(path: str | os.PathLike[str], *, genres: Sequence[str] | None =
 
 def _read(path: Path) -> Dataset:
     if not path.exists():
-        raise DatasetError(
+        raise NothingThereError(
             f"{path} does not exist", hint="give a folder of genre folders or a .csv"
         )
     if path.is_dir():
@@ -161,4 +169,5 @@ def _check_genres(dataset: Dataset, path: Path, at_least: int) -> None:
     first = (
         f"; {dataset.failures[0].path}: {dataset.failures[0].message}" if dataset.failures else ""
     )
-    raise DatasetError(f"{path} has {found}{first}", hint=EXPECTED_LAYOUT)
+    kind = DatasetError if dataset.genres or dataset.failures else NothingThereError
+    raise kind(f"{path} has {found}{first}", hint=EXPECTED_LAYOUT)

@@ -133,7 +133,10 @@ class Entry:
                 mtime_ns=int(record["mtime_ns"]),
                 delta=Delta(tuple((int(a), int(b)) for a, b in record["pieces"]), literal),
             )
-        except (KeyError, TypeError, zlib.error) as err:
+        except (
+            *(KeyError, TypeError, AttributeError, OverflowError, RecursionError),
+            zlib.error,
+        ) as err:
             raise ValueError(f"not a line of a journal ({err})") from err
 
 
@@ -205,8 +208,16 @@ class Journal:
             self._holding = opening.pop_all()
         return stream
 
+    def _remove_abandoned_lock(self) -> None:
+        """Remove what a run left that was killed when all was done."""
+        if _lock_of(self.path).exists():
+            with suppress(TagError, OSError), held(self.path):
+                pass
+
     def close(self) -> None:
         """Close the file, and remove it when nothing could be written."""
+        if self._stream is None:
+            self._remove_abandoned_lock()
         with self._holding:
             if self._stream is not None:
                 self._stream.close()
@@ -240,9 +251,8 @@ def held(path: Path) -> Iterator[None]:
     if path.exists() and not path.is_file():  # a device keeps nothing that could be lost
         yield
         return
-    real = path.resolve()
-    real.parent.stat()  # the lock would make a folder that is missing
-    name = real.with_name(f".{real.name}{_LOCK}")
+    name = _lock_of(path)
+    name.parent.stat()  # the lock would make a folder that is missing
     lock = FileLock(name, thread_local=False)  # a generator may be ended by another thread
     try:
         lock.acquire(timeout=0)
@@ -257,6 +267,11 @@ def held(path: Path) -> Iterator[None]:
         with suppress(OSError):  # removed while it is still held, so nobody's new lock is
             name.unlink()
         lock.release()
+
+
+def _lock_of(path: Path) -> Path:
+    real = path.resolve()
+    return real.with_name(f".{real.name}{_LOCK}")
 
 
 def _may_go_on(path: Path) -> bool:
@@ -346,7 +361,10 @@ def read_journal(path: Path) -> Iterator[Entry | Failure]:
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
     except OSError as err:
-        raise TagError(f"the journal {path} cannot be read ({err.strerror or err})") from err
+        raise TagError(
+            f"the journal {path} cannot be read ({err.strerror or err})",
+            hint="a journal is removed once its run is undone; give the right one with --journal",
+        ) from err
     numbered = [(path, number, line) for number, line in enumerate(lines, start=1)]
     if all(isinstance(_entry(*line), Failure) for line in numbered):
         raise TagError(f"{path} is not a journal of generify tag", hint="give one with --journal")

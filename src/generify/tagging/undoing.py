@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from generify.atomic import cure_for
 from generify.content import file_digest
 from generify.errors import Failure
 from generify.tag_formats import TagError
@@ -99,7 +100,8 @@ def _undo_entry(
         return Failure.from_error(entry.path, err)
     except OSError as err:
         reason = err.strerror or str(err)
-        error = TagError(f"{entry.path}: cannot be brought back ({reason})")
+        message = f"{entry.path}: cannot be brought back ({reason})"
+        error = TagError(message, hint=cure_for(err, "make the file and its folder writable"))
         return Failure.from_error(entry.path, error)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generify.atomic import cure_for
 from generify.content import content_hash, file_digest
 from generify.errors import AudioDecodeError, Failure
 from generify.tag_formats import TagError, read_genres, write_genres
@@ -131,7 +132,6 @@ def _look_and_listen(
         before = read_genres(path)
         if before and not options.overwrite:
             return TagChange(os.fspath(path), before, before, Reason.HAS_GENRE)
-        Target.check(path)
         return predict(path, model)
     except (TagError, AudioDecodeError) as err:
         return Failure.from_error(path, err)
@@ -183,7 +183,10 @@ def _tag_song(
         _replace(target, change, journal)
     except OSError as err:
         reason = err.strerror or str(err)
-        raise TagError(f"{prediction.path}: cannot be written ({reason})") from err
+        message = f"{prediction.path}: cannot be written ({reason})"
+        raise TagError(
+            message, hint=cure_for(err, "make the file and its folder writable")
+        ) from err
     return replace(change, written=True)
 
 
