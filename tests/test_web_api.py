@@ -296,12 +296,12 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 def test_removal_leaves_the_answer_before_as_the_last_word(archive: Archive) -> None:
     archive.keep("a", _record("x", "jazz"), "r" * 64, None)
     last = archive.keep("b", _record("x", "blues"), "r" * 64, None)
-    genres = {g.genre for g in archive._history.statistics().genres}
+    genres = {g.genre for g in archive._history.history.statistics().genres}
     assert genres == {"blues"}
     assert archive.remove("b", last.id) == 1
-    assert {g.genre for g in archive._history.statistics().genres} == {"jazz"}
+    assert {g.genre for g in archive._history.history.statistics().genres} == {"jazz"}
     assert archive.remove("a") == 1
-    assert archive._history.statistics().n_songs == 0
+    assert archive._history.history.statistics().n_songs == 0
 
 
 def test_only_the_newest_timelines_are_kept(archive: Archive, tmp_path: Path) -> None:
@@ -357,13 +357,14 @@ def test_models_show_their_cards(visitor: httpx.Client) -> None:
 
 def test_figures_are_drawn(visitor: httpx.Client) -> None:
     model = visitor.get("/api/v1/models/western").json()
-    assert "confusion" in model["figures"]
-    svg = visitor.get(model["links"]["figures"]["confusion"])
-    assert svg.headers["content-type"] == "image/svg+xml"
-    assert b"<svg" in svg.content
+    assert model["figures"] == ["confusion", "roc"]
+    for figure in model["links"]["figures"].values():
+        svg = visitor.get(figure)
+        assert svg.headers["content-type"] == "image/svg+xml"
+        assert b"<svg" in svg.content
     png = visitor.get("/api/v1/models/western/figures/confusion.png")
     assert png.content.startswith(b"\x89PNG")
-    for name in ("roc.svg", "confusion.pdf", "confusion", "..%2f..%2fsecret"):
+    for name in ("scores.svg", "confusion.pdf", "confusion", "..%2f..%2fsecret"):
         path = f"/api/v1/models/western/figures/{name}"
         assert visitor.get(path).status_code == 404
 
@@ -385,6 +386,20 @@ def test_openapi_names_every_route_and_problem(visitor: httpx.Client) -> None:
     assert statuses >= {"201", "202", "400", "408", "413", "415", "422", "429", "503"}
     references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(described)))
     assert references <= described["components"]["schemas"].keys()
+
+
+def test_openapi_gives_every_error_as_a_problem(visitor: httpx.Client) -> None:
+    described = visitor.get("/api/v1/openapi.json").json()
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    answers = [
+        (path, status, answer["content"])
+        for path, methods in described["paths"].items()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    ]
+    assert [found for found in answers if found[2] != problem] == []
+    assert not [name for name in described["components"]["schemas"] if "Validation" in name]
 
 
 def test_keys_are_described_where_there_are_any(tmp_path: Path) -> None:

@@ -192,13 +192,9 @@ def test_what_is_called_a_form_and_is_none(visitor: httpx.Client) -> None:
 
 def test_many_at_once_are_all_accounted_for(visitor: httpx.Client, served: RunningSite) -> None:
     song = make_song()
-
-    def ask(number: int) -> httpx.Response:
-        with served.visitor() as client:
-            return send(client, song, f"{number}.wav")
-
-    with ThreadPoolExecutor(40) as crowd:
-        answers = list(crowd.map(ask, range(40)))
+    at_once = httpx.Limits(max_connections=200)
+    with served.visitor(limits=at_once) as client, ThreadPoolExecutor(200) as crowd:
+        answers = list(crowd.map(lambda n: send(client, song, f"{n}.wav"), range(200)))
     counted = Counter(answer.status_code for answer in answers)
     assert counted.keys() == {201, 429}
     assert counted[201] >= 4  # one being heard, three waiting
@@ -287,6 +283,23 @@ def test_a_second_head_a_byte_at_a_time(visitor: httpx.Client, served: RunningSi
         line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert _read(line).startswith(b"HTTP/1.1 200 ")
         assert _drip(line, b"GET / HTTP/1.1\r\n" + b"X-Slow: 1\r\n" * 100) == b""
+
+
+def test_who_still_sends_reads_why_it_was_refused(
+    visitor: httpx.Client, served: RunningSite
+) -> None:
+    # As a proxy does: one request a connection. A reset would throw the answer away.
+    head = _head(100_000_000).replace(b"Host: x", b"Host: x\r\nConnection: close")
+    for _ in range(5):
+        with _connect(served) as line:
+            line.sendall(head)
+            for _ in range(40):
+                line.sendall(bytes(50_000))
+                time.sleep(0.005)
+            answer = _read(line)
+            assert answer.startswith(b"HTTP/1.1 413 ")
+            assert b"urn:generify:too-large" in answer
+            assert line.recv(1) == b""
 
 
 def test_others_are_served_while_one_is_slow(visitor: httpx.Client, served: RunningSite) -> None:

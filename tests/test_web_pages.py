@@ -233,6 +233,22 @@ def test_models_page_quotes_the_card(visitor: Visitor, cards: tuple[ModelCard, .
     assert '<th scope="row">Blues</th><td class="heat-4">15</td>' in text
 
 
+def test_roc_curves_are_drawn(cards: tuple[ModelCard, ...], visitor: Visitor) -> None:
+    page = visitor.get("/models").text
+    for card in cards:
+        assert f'aria-label="{card.name.capitalize()}: ROC curves' in page
+    n_genres = sum(len(card.genres) for card in cards)
+    assert len(re.findall(r"<polyline points=\"0,100 [\d,. ]+ 100,0\"/>", page)) == n_genres
+
+    perfect = {"genre": "blues", "auc": 1.0}
+    perfect |= {"false_positive_rate": [0.0, 0.0, 1.0], "true_positive_rate": [0.0, 1.0, 1.0]}
+    metrics = {**cards[0].metrics, "roc_curves": [perfect], "macro_auc": None}
+    page = site(replace(cards[0], metrics=metrics)).get("/models").text
+    assert '<polyline points="0,100 0,0 100,0"/>' in page
+    assert "AUC 1.000" in page
+    assert "Macro AUC" not in page
+
+
 def test_history_says_whose_it_is(cards: tuple[ModelCard, ...]) -> None:
     assert "Nobody else sees it" in site(*cards).get("/history").text
     assert "everybody who uses this server" in site(*cards, history="shared").get("/history").text

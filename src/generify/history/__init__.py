@@ -22,6 +22,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from generify.atomic import cure_for
 from generify.errors import HistoryError, MissingExtraError
 from generify.history.entries import (
     Correction,
@@ -141,7 +142,8 @@ def _check_file(location: Location, *, create: bool, make_folder: bool) -> bool:
         if make_folder:
             file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as err:
-        raise HistoryError(f"cannot make {file}: {err.strerror or err}") from err
+        message = f"cannot make {file}: {err.strerror or err}"
+        raise HistoryError(message, hint=cure_for(err)) from err
     if not file.parent.is_dir():
         raise HistoryError(f"there is no folder {file.parent}", hint="make it first")
     return True

@@ -471,7 +471,7 @@ def _song(path: str | os.PathLike[str], genre: str | None) -> Answer:
     key = writing.path_key(full)
     recording = writing.identify(full)
     if recording is not None and not is_audio(full):
-        raise AudioDecodeError(f"{os.fspath(path)} is not an audio file", hint="give a song")
+        raise AudioDecodeError(f"{os.fspath(path)}: is not an audio file", hint="give a song")
     return Answer(key, writing.stored_path(full), key, recording, genre)
 
 

@@ -47,12 +47,12 @@ def upgrade(database: Database) -> None:
         When tables must be changed and Alembic is not installed.
     """
     with database.reading() as connection:
-        version = _version(connection, database)
+        version = read_version(connection, database)
     if version != REVISIONS[-1]:
         database.write(lambda connection: _migrate(connection, database))
 
 
-def _version(connection: sa.Connection, database: Database) -> str | None:
+def read_version(connection: sa.Connection, database: Database) -> str | None:
     """Read the version; None for a database without our tables."""
     label = database.location.label
     present = set(sa.inspect(connection).get_table_names())
@@ -87,7 +87,7 @@ def _migrate(connection: sa.Connection, database: Database) -> None:
         raise MissingExtraError.for_extra("history", "alembic") from err
 
     with _alone(connection):
-        version = _version(connection, database)  # another process may have been quicker
+        version = read_version(connection, database)  # another process may have been quicker
         scripts = ScriptDirectory(str(_SCRIPTS))
         context = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE})
         missing = list(scripts.iterate_revisions("head", version or "base"))

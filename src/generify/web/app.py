@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -98,19 +99,33 @@ def _add_routes(app: FastAPI, site: Site) -> None:
     app.include_router(api.operations, include_in_schema=False)
     docs_page.add_docs(app)
     pages.add_pages(app)
-    app.openapi = partial(_describe, app.openapi, site.settings)  # type: ignore[method-assign]
+    app.openapi = partial(_describe, app.openapi, site)  # type: ignore[method-assign]
 
 
-def _describe(describe: Callable[[], dict[str, Any]], settings: Settings) -> dict[str, Any]:
+def _describe(describe: Callable[[], dict[str, Any]], site: Site) -> dict[str, Any]:
     """Complete the description of the API by what no route says."""
-    described = describe()
+    described = deepcopy(describe())  # parts of it belong to the routes of every application
     components = described["components"]
     # Every route names it, none has it as its usual answer: the framework leaves it out.
     components["schemas"].setdefault("Problem", schemas.Problem.model_json_schema())
-    if settings.api_keys:
+    pass
+    form = described["paths"][f"{API}/predictions"]["post"]["requestBody"]["content"]
+    form["multipart/form-data"]["schema"]["properties"]["model"]["enum"] = list(site.models.names)
+    if site.settings.api_keys:
         components["securitySchemes"] = _KEYS
         described["security"] = [{name: []} for name in _KEYS]
     return described
+
+
+def _name_problems(described: dict[str, Any]) -> None:
+    """Put in place of the framework's own answer to a bad value the one that is given here."""
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            answers = operation["responses"]
+            if "HTTPValidationError" in str(answers.get("422")):
+                answers["422"] = api.describe_problems(422)[422]
+    for name in ("HTTPValidationError", "ValidationError"):
+        described["components"]["schemas"].pop(name, None)
 
 
 def _add_middleware(app: FastAPI, site: Site) -> None:

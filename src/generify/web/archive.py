@@ -1,16 +1,14 @@
 """The history of a site: what visitors asked, each seeing only what is theirs.
 
-Answers are kept by :mod:`generify.history`, so ``generify history`` reads them too. Whose they are
-is said by the run that they belong to: its key begins with the visitor's name. What that history
-has no room for (timeline, waveform, spectrogram, warnings) lies beside it in files, one or two an
-answer, of which the newest are kept. No sound is kept.
+Answers are kept by :mod:`generify.history`, so ``generify history`` reads them too. What it has no
+room for (timeline, waveform, spectrogram, warnings) lies beside it in files, one or two an answer,
+of which the newest are kept. No sound is kept.
 
 In it: :class:`Archive`, :class:`Kept`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,24 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from generify.atomic import replacing
 from generify.history import HistoryFilter, open_history
-from generify.history.schema import corrections, predictions, runs, songs
-from generify.history.searching import conditions
+from generify.history.owners import AnswerCount, OwnedEntry, OwnedHistory
 from generify.history.writing import Answer, stored_path
 
 __all__ = ["Archive", "Kept"]
 
 _COMMAND = "serve"
-_CHUNK = 1000
 _DETAILS = ("analysed", "warnings", "timeline", "waveform", "spectrogram")
-_p = predictions.c
-_COLUMNS = (
-    *(_p.id, _p.key, _p.predicted, _p.path, _p.model, _p.model_version, _p.genre, _p.confidence),
-    *(_p.genres, _p.styles, songs.c.duration),
-)
+_NOT_SHOWN = ("corrected", "recording", "command")  # of an entry's plain values
 
 
 @dataclass(frozen=True)
@@ -77,12 +67,12 @@ class Archive:
 
     def __init__(self, url: str, folder: Path, *, n_kept_timelines: int) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._history = open_history(url)
+        self._history = OwnedHistory(open_history(url), _COMMAND)
         self._folder, self._n_kept = folder, n_kept_timelines
 
     def close(self) -> None:
         """Close the connections."""
-        self._history.close()
+        self._history.history.close()
 
     def keep(
         self, visitor: str, record: Mapping[str, Any], recording: str | None, png: bytes | None
@@ -113,11 +103,8 @@ class Archive:
         """
         name = uuid.uuid4().hex
         model = _NamedModel(record["model"], record["model_version"])
-        run = self._history.start_run(_COMMAND, model, key=_run_key(visitor, model))
-        self._history.add_answers(run, [_answer(name, record, recording)])
+        when = self._history.keep(visitor, model, _answer(name, record, recording))
         self._keep_details(name, record, png)
-        with self._history.database.reading() as connection:
-            when = connection.execute(sa.select(_p.predicted).where(_p.key == name)).scalar_one()
         return Kept(name, {"when": _iso(when), **record})
 
     def search(
@@ -144,12 +131,8 @@ class Archive:
         HistoryError
             When the database cannot be read.
         """
-        tests = [*_of(visitor), *conditions(wanted)]
-        selected = _select(tests).order_by(_p.predicted.desc(), _p.id.desc())
-        with self._history.database.reading() as connection:
-            total = connection.scalar(_joined(sa.select(sa.func.count())).where(*tests)) or 0
-            rows = connection.execute(selected.limit(limit).offset(offset)).all()
-        return total, [_kept(row) for row in rows]
+        total, found = self._history.search(visitor, wanted, limit=limit, offset=offset)
+        return total, [_kept(owned) for owned in found]
 
     def get(self, visitor: str, name: str) -> Kept | None:
         """Look one answer up, with its timeline where that is still kept.
@@ -171,14 +154,13 @@ class Archive:
         HistoryError
             When the database cannot be read.
         """
-        with self._history.database.reading() as connection:
-            row = connection.execute(_select([*_of(visitor), _p.key == name])).one_or_none()
-        if row is None:
+        found = self._history.get(visitor, name)
+        if found is None:
             return None
         details = {}
         with suppress(OSError, ValueError):
             details = json.loads(self._file(name, ".json").read_text(encoding="utf-8"))
-        return Kept(name, {**_kept(row).record, **details})
+        return Kept(name, {**_kept(found).record, **details})
 
     def spectrogram(self, name: str) -> bytes | None:
         """Give the picture of an answer.
@@ -217,7 +199,7 @@ class Archive:
         HistoryError
             When the database cannot be written to.
         """
-        names: list[str] = self._history.database.write(lambda c: _remove(c, visitor, name))
+        names = self._history.remove(visitor, name)
         for removed in names:
             self._remove_details(removed)
         return len(names)
@@ -242,15 +224,7 @@ class Archive:
         HistoryError
             When the database cannot be read.
         """
-        selected = _select([*_of(visitor), *conditions(wanted)]).order_by(_p.id).limit(_CHUNK)
-        last = 0
-        while True:
-            with self._history.database.reading() as connection:
-                rows = connection.execute(selected.where(_p.id > last)).all()
-            yield from map(_kept, rows)
-            if len(rows) < _CHUNK:
-                return
-            last = rows[-1].id
+        yield from map(_kept, self._history.export(visitor, wanted))
 
     def statistics(self, visitor: str, wanted: HistoryFilter) -> dict[str, Any]:
         """Count answers by model and genre.
@@ -272,19 +246,14 @@ class Archive:
         HistoryError
             When the database cannot be read.
         """
-        n, sure = sa.func.count(), sa.func.avg(_p.confidence)
-        tests = [*_of(visitor), *conditions(wanted)]
-        counted = _joined(sa.select(_p.model, _p.genre, n, sure)).where(*tests)
-        with self._history.database.reading() as connection:
-            rows = connection.execute(counted.group_by(_p.model, _p.genre)).all()
+        counts = self._history.count(visitor, wanted)
         totals: dict[str, int] = {}
-        for model, _, n_rows, _ in rows:
-            totals[model] = totals.get(model, 0) + n_rows
-        ranked = sorted(rows, key=lambda row: (row[0], -row[2], row[1] or ""))
+        for count in counts:
+            totals[count.model] = totals.get(count.model, 0) + count.n_answers
         return {
             "n_predictions": sum(totals.values()),
-            "n_unknown": sum(row[2] for row in rows if row[1] is None),
-            "genres": [_count(row, totals[row[0]]) for row in ranked],
+            "n_unknown": sum(count.n_answers for count in counts if count.genre is None),
+            "genres": [_share(count, totals[count.model]) for count in counts],
         }
 
     def _file(self, name: str, suffix: str) -> Path:
@@ -316,15 +285,6 @@ class Archive:
             self._file(name, suffix).unlink(missing_ok=True)
 
 
-def _prefix(visitor: str) -> str:
-    return f"web-{visitor}-"
-
-
-def _run_key(visitor: str, model: _NamedModel) -> str:
-    named = hashlib.blake2b(f"{model.name}\0{model.version}".encode(), digest_size=8)
-    return _prefix(visitor) + named.hexdigest()
-
-
 def _answer(name: str, record: Mapping[str, Any], recording: str | None) -> Answer:
     return Answer(
         key=name,
@@ -339,84 +299,19 @@ def _answer(name: str, record: Mapping[str, Any], recording: str | None) -> Answ
     )
 
 
-def _of(visitor: str) -> list[sa.ColumnElement[bool]]:
-    return [runs.c.key.startswith(_prefix(visitor), autoescape=True)]
+def _kept(owned: OwnedEntry) -> Kept:
+    plain = owned.entry.to_dict()
+    return Kept(owned.key, {name: plain[name] for name in plain if name not in _NOT_SHOWN})
 
 
-def _joined(selected: sa.Select[Any]) -> sa.Select[Any]:
-    return (
-        selected.select_from(predictions)
-        .join(runs, _p.run_id == runs.c.id)
-        .join(songs, _p.song_id == songs.c.id)
-    )
-
-
-def _select(tests: list[sa.ColumnElement[bool]]) -> sa.Select[Any]:
-    return _joined(sa.select(*_COLUMNS)).where(*tests)
-
-
-def _ranked(scores: Mapping[str, float], what: str, value: str) -> list[dict[str, Any]]:
-    ordered = sorted(scores.items(), key=lambda item: -item[1])
-    return [{what: name, value: score} for name, score in ordered]
-
-
-def _kept(row: sa.Row[*tuple[Any, ...]]) -> Kept:
-    return Kept(
-        row.key,
-        {
-            "when": _iso(row.predicted),
-            "path": row.path,
-            "model": row.model,
-            "model_version": row.model_version,
-            "genre": row.genre,
-            "confidence": row.confidence,
-            "unknown": row.genre is None,
-            "genres": _ranked(row.genres, "genre", "probability"),
-            "styles": _ranked(row.styles, "style", "score"),
-            "duration": row.duration,
-        },
-    )
-
-
-def _count(row: sa.Row[*tuple[Any, ...]], total: int) -> dict[str, Any]:
-    model, genre, n, confidence = row
+def _share(count: AnswerCount, total: int) -> dict[str, Any]:
     return {
-        "model": model,
-        "genre": genre,
-        "n_predictions": n,
-        "share": round(n / total, 6),
-        "confidence": None if confidence is None else round(confidence, 6),
+        "model": count.model,
+        "genre": count.genre,
+        "n_predictions": count.n_answers,
+        "share": round(count.n_answers / total, 6),
+        "confidence": None if count.confidence is None else round(count.confidence, 6),
     }
-
-
-def _remove(connection: sa.Connection, visitor: str, name: str | None) -> list[str]:
-    """Remove answers, and songs that nothing is known of any longer; give the answers' names."""
-    tests = [*_of(visitor), *([_p.key == name] if name is not None else [])]
-    doomed = connection.execute(
-        _joined(sa.select(_p.id, _p.key, _p.song_id, _p.model, _p.newest)).where(*tests)
-    ).all()
-    for start in range(0, len(doomed), _CHUNK):
-        part = doomed[start : start + _CHUNK]
-        connection.execute(sa.delete(predictions).where(_p.id.in_([row.id for row in part])))
-        for song, model in {(row.song_id, row.model) for row in part if row.newest}:
-            _restore_newest(connection, song, model)
-        _remove_songs(connection, {row.song_id for row in part})
-    return [row.key for row in doomed]
-
-
-def _restore_newest(connection: sa.Connection, song: int, model: str) -> None:
-    """Let the answer before one that was removed be the last word on its song."""
-    last = connection.scalar(
-        sa.select(sa.func.max(_p.id)).where(_p.song_id == song, _p.model == model)
-    )
-    if last is not None:
-        connection.execute(sa.update(predictions).where(_p.id == last).values(newest=True))
-
-
-def _remove_songs(connection: sa.Connection, ids: set[int]) -> None:
-    asked = sa.exists().where(predictions.c.song_id == songs.c.id)
-    corrected = sa.exists().where(corrections.c.song_id == songs.c.id)
-    connection.execute(sa.delete(songs).where(songs.c.id.in_(sorted(ids)), ~asked, ~corrected))
 
 
 def _iso(when: datetime) -> str:

@@ -101,8 +101,6 @@ def _answers(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 def _shapes(described: Mapping[str, Any]) -> Iterator[_Shape]:
     for name, schema in sorted(described["components"]["schemas"].items()):
-        if name.startswith(("HTTPValidation", "Validation")):
-            continue
         fields = tuple(
             (field, _type(told), _plain(told))
             for field, told in schema.get("properties", {}).items()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,7 @@ from typing import Any
 from generify.audio import probe_audio
 from generify.child_processes import live_and_die_with_parent
 from generify.content import content_hash
+from generify.decode_guard import limit_this_process
 from generify.errors import AudioDecodeError, GenerifyError
 from generify.model import GenreModel
 from generify.prediction import Prediction, TimelineSegment, predict, predict_timeline
@@ -101,7 +101,7 @@ def listen(pipe: connection.Connection, setup: WorkerSetup) -> None:
     models = {
         name: GenreModel.from_bytes(graph, source=name) for name, graph in setup.graphs.items()
     }
-    _limit(setup.memory_limit_bytes)
+    limit_this_process(song_bytes=0, address_space_bytes=setup.memory_limit_bytes)
 
     def say(what: Mapping[str, Any]) -> None:
         pipe.send_bytes(json.dumps(what).encode())
@@ -181,19 +181,3 @@ def _with_timeline(prediction: Prediction, task: Task, model: GenreModel, say: S
 
 def _picture(drawn: SoundPicture) -> dict[str, Any]:
     return asdict(drawn) | {"png": base64.b64encode(drawn.png).decode("ascii")}
-
-
-def _limit(memory_limit_bytes: int) -> None:
-    """Bound what a song may cost; no more than what the system lets a process bound."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what C libraries print about damaged files
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)]
-    if memory_limit_bytes:
-        limits.append((resource.RLIMIT_AS, memory_limit_bytes))
-    for which, limit in limits:
-        with suppress(OSError, ValueError):  # macOS takes no limit of the address space
-            resource.setrlimit(which, (limit, limit))

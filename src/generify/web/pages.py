@@ -120,6 +120,12 @@ def _heat(count: int, row: Sequence[int]) -> str:
     return f"heat-{sum(share > step for step in _HEAT_STEPS)}"
 
 
+def _points(curve: Mapping[str, Sequence[float]]) -> str:
+    """Give a ROC curve as the points of a drawing 100 wide and high."""
+    pairs = zip(curve["false_positive_rate"], curve["true_positive_rate"], strict=True)
+    return " ".join(f"{100 * right:.4g},{100 - 100 * up:.4g}" for right, up in pairs)
+
+
 def _size(n_bytes: float) -> str:
     megabytes = n_bytes / 1e6
     return f"{megabytes / 1000:g} GB" if megabytes >= 1000 else f"{megabytes:g} MB"
@@ -162,6 +168,7 @@ def _templates() -> Environment:
         "counted": lambda number: _COUNTED.get(number, str(number)),
         "label": _label,
         "percent": _percent,
+        "points": _points,
         "prose": _prose,
         "sentence": _sentence,
     }

@@ -1,7 +1,9 @@
 """Running the site: uvicorn, with patience that ends.
 
 uvicorn waits for ever for a client that sends the head of a request a byte at a time, and for one
-that goes on sending a body that was refused. Here both have a time limit.
+that goes on sending a body that was refused. Here both have a time limit. Nor does a connection
+that is to be closed end while a client is still sending: the system would answer that with a reset,
+and the client, or the proxy before it, would never see why its song was refused.
 
 In it: :func:`serve`, :func:`server_config`, :class:`PatientProtocol`.
 """
@@ -14,6 +16,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import h11
 import uvicorn
@@ -33,6 +36,28 @@ _CONNECTIONS = 1000
 _HEAD_BYTES = 16_384
 
 
+class _LingeringTransport:
+    """A connection whose first closing lets a client that is still sending read the answer."""
+
+    def __init__(self, transport: asyncio.Transport, still_sends: Callable[[], bool]) -> None:
+        self._transport, self._still_sends = transport, still_sends
+        self.lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self.lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing() or not self._still_sends():
+            self._transport.close()
+        else:
+            self.lingers = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+
+
 class PatientProtocol(H11Protocol):
     """One connection, watched whenever a request's head or the rest of a body is due."""
 
@@ -48,8 +73,13 @@ class PatientProtocol(H11Protocol):
         transport : asyncio.Transport
             The connection.
         """
-        super().connection_made(transport)
+        lingering = _LingeringTransport(transport, self._is_sent_more)
+        super().connection_made(cast(asyncio.Transport, lingering))
+        self._lingering = lingering
         self._watch()
+
+    def _is_sent_more(self) -> bool:
+        return self.conn.their_state is h11.SEND_BODY
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and see what is due next.
@@ -59,8 +89,9 @@ class PatientProtocol(H11Protocol):
         data : bytes
             What came.
         """
-        super().data_received(data)
-        self._watch()
+        if not self._lingering.lingers:
+            super().data_received(data)
+            self._watch()
 
     def on_response_complete(self) -> None:
         """See what is due once the answer is out."""
