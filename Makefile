@@ -2,8 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+COUNT ?= 20000
+BUDGET ?= 1200
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs bench fuzz clean
 
 # name the genre of the example songs, and draw a spectrogram and timelines into demo/
 demo: $(READY)
@@ -21,17 +23,28 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/numpydoc lint $$(git ls-files 'src/generify/*.py' ':!src/generify/cli/')
 
-# measure accuracy on GTZAN; DATA=folder with mel128.npz and the split lists
+# build the documentation into docs/_build/html; warnings are errors
+docs: $(READY)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+# measure speed beside what others use, within 15 minutes, into benchmarks/results.json and docs/performance.md;
+# with DATA=folder (mel128.npz, split lists, audio/) accuracy on GTZAN too
 bench: $(READY)
-	$(BIN)/python benchmarks/gtzan.py $(DATA)
+	$(BIN)/python benchmarks/suite.py
+	$(if $(DATA),$(BIN)/python benchmarks/gtzan.py $(DATA))
+
+# damage songs, and everything else that is read: COUNT songs within BUDGET seconds
+fuzz: $(READY)
+	cd tests && ../$(BIN)/python -m fuzz songs --count $(COUNT) --budget $(BUDGET)
+	cd tests && ../$(BIN)/python -m fuzz data --count 1000
 
 # remove everything that make made
 clean:
-	rm -rf $(VENV) demo dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo dist docs/_build .pytest_cache .mypy_cache .ruff_cache
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml requirements-dev.lock
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Generify needs Python 3.11 or later; try make PYTHON=python3.12')"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[all]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable ".[all]" --group dev
 	touch $(READY)
