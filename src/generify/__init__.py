@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from generify.training import Training
     from generify.workflow import Extraction, compare, evaluate, train
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "EvaluationReport",
