@@ -77,7 +77,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"cannot write .*model\.onnx: No space left") as caught:
         fail_halfway(target, full)
     assert isinstance(caught.value.__cause__, OSError)
-    assert caught.value.hint == "choose a folder that exists and that you may write to"
+    assert caught.value.hint == "make room on that disk, then run the same command again"
     assert target.read_text() == "old"
     assert names(tmp_path) == ["model.onnx"]
 
@@ -92,9 +92,52 @@ def test_a_killed_program_leaves_the_old_file(tmp_path: Path) -> None:
         "    temporary.write_text('half')\n"
         "    os._exit(9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
-    assert done.returncode == 9
-    assert target.read_text() == "old"
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+        assert done.returncode == 9
+        assert target.read_text() == "old"
+        assert len(names(tmp_path)) == 2  # the second took over what the first had left
+    with replacing(target) as temporary:
+        assert temporary.read_bytes() == b""
+        temporary.write_text("whole")
+    assert target.read_text() == "whole"
+    assert names(tmp_path) == ["model.onnx"]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    with replacing(target) as first:
+        first.write_text("first")
+        with replacing(target) as second:
+            assert second != first
+            second.write_text("second")
+        assert target.read_text() == "second"
+    assert target.read_text() == "first"
+    assert names(tmp_path) == ["model.onnx"]
+
+
+def test_where_there_are_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with replacing(tmp_path / "model.onnx") as temporary:
+        assert names(tmp_path) == [temporary.name]
+        temporary.write_text("whole")
+    assert names(tmp_path) == ["model.onnx"]
+
+
+def test_what_is_written_is_on_the_disk_before_it_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "model.onnx"
+    synced: list[bool] = []
+    monkeypatch.setattr("generify.atomic.os.fsync", lambda _: synced.append(target.exists()))
+    with replacing(target) as temporary:
+        temporary.write_text("whole")
+    assert synced == [False]
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_folder_that_may_only_be_read(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("generify.cache.os.utime", refuse)
-    monkeypatch.setattr("generify.atomic.Path.touch", refuse)
+    monkeypatch.setattr("generify.cache.Path.mkdir", refuse)
     assert cache.get(KEY) is not None  # reading needs no permission to write
     with pytest.raises(
         CacheError, match=r"the cache folder .* cannot be written: .*Permission denied"

@@ -186,6 +186,7 @@ NO_DATASETS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "text.parquet": (lambda p: p.write_text("words"), "as a feature table", "generify extract"),
     "empty.parquet": (lambda p: p.write_bytes(b""), "as a feature table", "generify extract"),
 }
+NOTHING_THERE = ("missing", "empty", "hollow", "none.parquet")
 
 
 @pytest.mark.parametrize("command_name", ["train", "evaluate"])
@@ -195,7 +196,8 @@ def test_what_is_no_dataset(name: str, command_name: str, tmp_path: Path, comman
     path = tmp_path / name
     make(path)
     output = ("-o", tmp_path / "m.onnx") if command_name == "train" else ()
-    check_refusal(command(command_name, path, *output), 1, message, hint)
+    code = 2 if name in NOTHING_THERE else 1
+    check_refusal(command(command_name, path, *output), code, message, hint)
     assert str(path) in command(command_name, path, *output).err
 
 
@@ -414,8 +416,33 @@ def test_convert_refuses_what_is_no_folder_of_songs(tmp_path: Path, command: Com
         ("file", "is a file; a folder was expected"),
         ("missing", "does not exist; a folder was expected"),
     ):
-        check_refusal(command("convert", tmp_path / name, "-o", target), 1, message)
+        check_refusal(command("convert", tmp_path / name, "-o", target), 2, message)
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *((name, words)
+          for name in ("gone", "empty")
+          for words in ("predict {}", "scan {} -o r.ndjson", "tag {}", "spectrogram {} -o p.png",
+                        "train {} -o m.onnx", "evaluate {}", "compare {}", "extract {} -o t.parquet",
+                        "convert {} -o wav", "datasets verify {}", "datasets duplicates {}",
+                        "datasets split {}")),
+        *(("gone.csv", words) for words in ("playlist {} -o lists", "tag --from {}",
+                                            "correct --from {}", "train {} -o m.onnx")),
+        ("gone.parquet", "evaluate {}"),
+    ],
+)  # fmt: skip
+def test_where_nothing_is_is_wrong_usage(
+    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    done = command(*words.format(name).split())
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert name in done.err.splitlines()[0]
 
 
 def cache_entries(folder: Path) -> list[Path]:

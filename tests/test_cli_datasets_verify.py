@@ -113,7 +113,7 @@ class TestVerify:
         assert known == ["a published pair", "mostly noise"]
 
     @pytest.mark.parametrize(("arguments", "code", "text"), [
-        (["nowhere"], 1, "nowhere does not exist; a folder was expected"),
+        (["nowhere"], 2, "nowhere does not exist; a folder was expected"),
         ([".", "--dataset", "gtsan"], 1, "no dataset is called 'gtsan'"),
         ([".", "-o", "found.txt"], 2, "found.txt does not say how to write"),
         ([".", "-o", "no/found.csv"], 2, "there is no folder no"),
@@ -127,7 +127,7 @@ class TestVerify:
 
     def test_an_empty_folder(self, command: Command, tmp_path: Path):
         outcome = command("datasets", "verify", tmp_path)
-        assert outcome.code == 1
+        assert outcome.code == 2
         assert outcome.err.splitlines() == [
             f"error: no song in {tmp_path}",
             "hint: give a folder with audio in it",

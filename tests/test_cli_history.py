@@ -378,7 +378,7 @@ def test_correct_from_a_table(songs: Path, command: Command, database: Path) -> 
     assert done.code == 1
     lines = done.err.splitlines()
     assert lines[0] == f"2 of 4 corrections kept in {database}"
-    assert any("c.mp3 is not an audio file" in line for line in lines)
+    assert any("c.mp3: is not an audio file" in line for line in lines)
     assert any("line 5: no such file" in line for line in lines)
 
 

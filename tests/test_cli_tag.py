@@ -161,10 +161,10 @@ def test_from_results_that_lack_the_songs(
     before = state_of(songs)
     done = command("tag", other, "--from", results)
     assert (done.code, done.out) == (1, "")
-    assert f"no song of {results} lies in {other}; scan it first" in done.err
+    assert f"failed: {other}: no song of {results} lies in it; scan it first" in done.err
     done = command("tag", other / "e.wav", songs / "a.wav", "--from", results, "--dry-run")
     assert (done.code, [row[0] for row in rows(done)]) == (1, ["a.wav"])
-    assert f"no song of {results} is {other / 'e.wav'}" in done.err
+    assert f"failed: {other / 'e.wav'}: no song of {results} is it" in done.err
     assert f"is {songs}" not in done.err
     for gone in (tmp_path / "Nowhere", Path("x" * 300)):
         done = command("tag", gone, songs, "--from", results)

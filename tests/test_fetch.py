@@ -529,9 +529,32 @@ class TestNoNetwork:
         def fail(*arguments: object, **options: object) -> None:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
+        pauses: list[float] = []
+        monkeypatch.setattr(time, "sleep", pauses.append)
         monkeypatch.setattr(socket, "getaddrinfo", fail)
-        with pytest.raises(DatasetError, match=r"nowhere.example: its name cannot be found; is"):
-            fetch(toy("https://nowhere.example/toy.tar.gz"), tmp_path / "toy")
+        told = "its name cannot be found; is there a network?"
+        facts = toy("https://nowhere.example/toy.tar.gz", "https://no.example/toy.tar.gz")
+        with pytest.raises(DatasetError) as caught:
+            fetch_dataset(facts, tmp_path / "toy")
+        assert f"from nowhere.example: {told}; no.example: {told}" in str(caught.value)
+        assert pauses == []
+
+    def test_a_network_that_is_lost_on_the_way_is_waited_for(self, server, tmp_path, monkeypatch):
+        """The name is found, half of the file comes, then no name is found twice."""
+        find, asked, pauses = socket.getaddrinfo, [], []
+
+        def fail_later(*arguments: object, **options: object) -> object:
+            asked.append(arguments)
+            if len(asked) in (2, 3):
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return find(*arguments, **options)
+
+        monkeypatch.setattr(time, "sleep", pauses.append)
+        monkeypatch.setattr(socket, "getaddrinfo", fail_later)
+        facts = toy(server.serve("/toy.tar.gz", Served(ARCHIVE, cuts=[len(ARCHIVE) // 2])))
+        fetch_dataset(facts, tmp_path / "toy")
+        assert pauses == [0, 0, 2]
+        assert_whole(tmp_path / "toy")
 
     def test_no_answer(self, tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -694,6 +717,17 @@ class TestTheFolder:
         assert (tmp_path / "toy.tar.gz").read_text() == "mine"
         fetch(killed, tmp_path / "toy")
         assert left_in(tmp_path) == ["toy", "toy.tar.gz"]
+
+    @pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOSYS])
+    def test_a_file_system_that_knows_no_locks(self, error, server, tmp_path, monkeypatch, recwarn):
+        fcntl = pytest.importorskip("fcntl")
+
+        def refuse(fd, how):
+            raise OSError(error, os.strerror(error))
+
+        monkeypatch.setattr(fcntl, "flock", refuse)
+        assert fetch(toy(server.serve("/toy.tar.gz", Served(ARCHIVE))), tmp_path / "toy").is_new
+        assert left_in(tmp_path) == ["toy"]
 
     def test_another_run_tidies_up_itself(self, killed, tmp_path):
         with (

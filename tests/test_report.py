@@ -210,7 +210,7 @@ def test_unwritable_folder_is_told_before_any_work(
     def read_only(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("generify.atomic.Path.touch", read_only)
+    monkeypatch.setattr("generify.report.tempfile.TemporaryFile", read_only)
     with pytest.raises(GenerifyError, match="Permission denied"):
         write(make_report(("x", "y")), tmp_path)
 

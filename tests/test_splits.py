@@ -212,6 +212,18 @@ class TestGivenFolds:
         split = make_split("given", tracks)
         assert split.warnings == ("4 of 4 test tracks are by artists who are also trained on",)
 
+    def test_a_fold_of_one_track_and_lists_beside_the_numbers(self):
+        parts = ["2", "1", "2", "1", "10", "train", "valid", None]
+        genres = ["a", "a", "b", "b", "a", "a", "b", "b"]
+        tracks = [
+            Track(str(i), None, genre, split=part)
+            for i, (genre, part) in enumerate(zip(genres, parts, strict=True))
+        ]
+        split = make_split("given", tracks)
+        assert split.name == "given"
+        assert [fold.test.tolist() for fold in split.folds] == [[1, 3], [0, 2], [4]]
+        assert split.warnings == ("3 tracks are in no fold and left out",)
+
     def test_a_genre_in_one_fold_only(self):
         why = "the given split, tested on fold 1, trains on no a"
         with pytest.raises(DatasetError, match=why):
@@ -292,7 +304,8 @@ class TestRandom:
     def test_one_track_of_a_genre(self):
         with pytest.raises(DatasetError, match="jazz has only one track, so it cannot") as caught:
             make_split("random", plain(rock=20, jazz=1))
-        assert "leave this genre out" in caught.value.hint
+        hint = "add tracks (of other artists) to it, or leave this genre out"
+        assert caught.value.hint == hint
 
     def test_a_genre_of_one_recording(self):
         tracks = plain(rock=3, jazz=2)

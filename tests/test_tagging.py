@@ -457,7 +457,10 @@ def test_disk_full(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(shutil, "copyfileobj", fills_up)
     message = spoilt_by(song, lambda: None)
-    assert message == f"{song}: cannot be written (No space left on device)"
+    assert message == (
+        f"{song}: cannot be written (No space left on device); make room on that disk, then run "
+        "the same command again"
+    )
     assert song.read_bytes() == before
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "HistoryError",
     "MissingExtraError",
     "ModelError",
+    "NothingThereError",
     "ParameterError",
 ]
 
@@ -49,6 +50,10 @@ class ParameterError(GenerifyError, ValueError):
 
 class DatasetError(GenerifyError):
     """A dataset, manifest, split or feature table that cannot be used as it is."""
+
+
+class NothingThereError(DatasetError, ParameterError):
+    """A path that does not exist, is no folder where one is needed, or holds no song: mistyped."""
 
 
 class CacheError(GenerifyError):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generify.atomic import replacing
+from generify.atomic import cure_for, replacing
 from generify.errors import Failure, GenerifyError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _make_folder(folder: Path) -> Path:
     except OSError as err:
         raise PlaylistError(
             f"cannot make the folder {folder}: {err.strerror or err}",
-            hint="choose a folder that you may write to",
+            hint=cure_for(err, "choose a folder that you may write to"),
         ) from err
 
 

@@ -15,6 +15,7 @@ import math
 import re
 import statistics
 import struct
+import tempfile
 import unicodedata
 from base64 import b64encode
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generify.atomic import replacing
+from generify.atomic import TEMPORARY_PREFIX, cure_for, replacing
 from generify.errors import GenerifyError, MissingExtraError
 from generify.evaluation import EvaluationReport
 from generify.plots import (
@@ -149,11 +150,13 @@ def _prepare_folder(folder: Path) -> Path:
     except OSError as err:
         raise GenerifyError(
             f"cannot make the folder {folder}: {err.strerror or err}",
-            hint="choose a folder that you may write to",
+            hint=cure_for(err, "choose a folder that you may write to"),
         ) from err
-    with replacing(folder / ".writable", GenerifyError):
-        pass
-    (folder / ".writable").unlink(missing_ok=True)
+    try:
+        tempfile.TemporaryFile(dir=folder, prefix=TEMPORARY_PREFIX).close()
+    except OSError as err:
+        message = f"cannot write into {folder}: {err.strerror or err}"
+        raise GenerifyError(message, hint=cure_for(err)) from err
     return folder
 
 

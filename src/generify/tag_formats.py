@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from generify.atomic import cure_for
 from generify.containers import iter_chunks, sniff_format
 from generify.errors import GenerifyError, MissingExtraError
 
@@ -134,7 +135,8 @@ def _explained(path: str | os.PathLike[str], done: str) -> Iterator[None]:
         raise MissingExtraError.for_extra("tags", "mutagen") from err
     except OSError as err:
         reason = err.strerror or err
-        raise TagError(f"{os.fspath(path)}: cannot be {done} ({reason})") from err
+        message = f"{os.fspath(path)}: cannot be {done} ({reason})"
+        raise TagError(message, hint=cure_for(err, "check that it is there and yours")) from err
     except Exception as err:  # on damaged files mutagen lets errors of all kinds through
         reason = str(err) or type(err).__name__
         raise TagError(

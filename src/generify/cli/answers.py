@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from generify.cli.terminal import (
     RowPrinter,
     describe,
-    format_percent,
+    format_sure,
     format_time,
     progress_bar,
     say,
@@ -62,14 +62,14 @@ class AnswerTable:
 
     def _print_answer(self, prediction: Prediction) -> None:
         shown = [
-            f"{g.genre} {format_percent(g.probability)}"
+            f"{g.genre} {format_sure(g.probability)}"
             for g in prediction.genres[: self._top]
             if g.probability >= _NOISE
         ]
         cells = (
             self._names[prediction.path],
             prediction.genre or "unknown",
-            "" if prediction.unknown else format_percent(prediction.confidence),
+            "" if prediction.unknown else format_sure(prediction.confidence),
             ", ".join(shown if prediction.unknown else shown[1:]),
         )
         self._rows.row(cells)
@@ -84,7 +84,7 @@ class AnswerTable:
             else:
                 rows.append((s.start, s.end, s.genre, [s.probability]))
         for start, end, genre, shares in rows:
-            sure = format_percent(sum(shares) / len(shares))
+            sure = format_sure(sum(shares) / len(shares))
             times = f"  {format_time(start)} to {format_time(end)}"
             self._rows.row((times, genre, sure, ""), style="dim")
         styles = ", ".join(s.style for s in prediction.styles)

@@ -22,7 +22,7 @@ __all__ = ["COMMANDS", "build_app", "run"]
 COMMANDS = (
     *("predict", "scan", "tag", "playlist", "history", "correct"),
     *("train", "evaluate", "compare", "datasets", "extract", "convert"),
-    *("serve", "spectrogram", "models", "cache"),
+    *("serve", "spectrogram", "models", "cache", "doctor"),
 )
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130

@@ -11,7 +11,14 @@ import typer
 
 from generify.cli.answers import say_remarks
 from generify.cli.formats import Format, emit
-from generify.cli.terminal import RowPrinter, progress_bar, say, stdout_width
+from generify.cli.terminal import (
+    RowPrinter,
+    format_sure,
+    go_on_unread,
+    progress_bar,
+    say,
+    stdout_width,
+)
 from generify.errors import Failure
 
 if TYPE_CHECKING:
@@ -47,6 +54,7 @@ class ChangeTable:
 
     def show(self, changes: Iterable[TagChange | Failure], files: Sequence[Path] = ()) -> None:
         """Print all, and end with what the failures amount to; the files, where known before."""
+        go_on_unread()  # a reader who has had enough must not leave half of the songs undone
         results: list[TagChange | Failure] = []
         rows = self._make_rows(files)
         with progress_bar("tagging" if self._options else "bringing back") as progress:
@@ -119,8 +127,7 @@ def _why(change: TagChange) -> str:
 
     if change.confidence is None or change.reason not in (Reason.SURE, Reason.NOT_SURE):
         return str(change.reason)
-    # Cut, not rounded: 59.7 % must not look like the 60 % that would have been enough.
-    sure = f"{int(100 * change.confidence)} % sure"
+    sure = f"{format_sure(change.confidence)} sure"
     return sure if change.reason is Reason.SURE else f"only {sure}"
 
 

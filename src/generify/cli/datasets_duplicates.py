@@ -96,6 +96,7 @@ def _print_duplicates(report: DuplicateReport) -> None:
     )
     n_groups = len({record["group"] for record in records})
     n_songs = len({record[side] for record in records for side in ("first", "second")})
+    print_text("")
     print_text(
         f"{counted(len(report.songs), 'song')} heard; {n_songs} of them are "
         f"{counted(n_groups, 'recording')}, in {counted(len(records), 'pair')}"

@@ -75,11 +75,13 @@ def _print_report(report: VerificationReport) -> None:
     if not report.findings:
         print_text("nothing wrong was found")
         return
+    print_text("")
     rows = [[f.kind, f.track, f.detail, f.known] for f in _rows(report.findings)]
     if any(finding.known for finding in report.findings):
         print_table(["finding", "track", "what", "published"], rows)
     else:
         print_table(["finding", "track", "what"], [row[:3] for row in rows])
+    print_text("")
     print_text("found: " + ", ".join(f"{n} {kind}" for kind, n in report.n_of_kind.items()))
 
 

@@ -28,7 +28,7 @@ from generify.cli.results import (
     read_features,
     report_cells,
 )
-from generify.cli.terminal import print_failures, print_warnings, progress_bar
+from generify.cli.terminal import go_on_unread, print_failures, print_warnings, progress_bar
 from generify.errors import ParameterError
 
 __all__ = ["evaluate", "register"]
@@ -67,6 +67,7 @@ def evaluate(
 
     if len(inputs) > 2:
         raise ParameterError(f"expected [MODEL] DATASET, got {len(inputs)} arguments")
+    go_on_unread()
     check_extra("train", "sklearn")
     folder = open_report(report)
     model = load_model(inputs[0]) if len(inputs) == 2 else None

@@ -8,7 +8,14 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from generify.cli.terminal import counted, format_percent, print_table, print_text, say
+from generify.cli.terminal import (
+    counted,
+    format_percent,
+    format_sure,
+    print_table,
+    print_text,
+    say,
+)
 
 if TYPE_CHECKING:
     from generify.history import GenreCount, HistoryEntry, HistoryStatistics
@@ -50,7 +57,7 @@ def _genre(entry: HistoryEntry) -> str:
 
 def _sure(entry: HistoryEntry) -> str:
     known = entry.confidence is not None and not entry.unknown
-    return format_percent(entry.confidence or 0) if known else ""
+    return format_sure(entry.confidence or 0) if known else ""
 
 
 def say_page(n_shown: int, first: int, n_all: int) -> None:
@@ -79,7 +86,7 @@ def _bars(counts: Sequence[GenreCount]) -> list[list[str]]:
             f"{count.n_songs:,}",
             format_percent(count.share),
             block * max(1, round(_BAR_WIDTH * count.n_songs / most)),
-            format_percent(count.confidence) if count.genre and count.confidence else "",
+            format_sure(count.confidence) if count.genre and count.confidence else "",
         ]
         for count in counts
     ]

@@ -70,10 +70,12 @@ def predict(
     """Tell the genre of songs, and how sure it is."""
     from generify.model import load_model
     from generify.scan import find_songs, predict_songs
+    from generify.scan.finding import check_any_there
 
     how = file_format(output, how)
     _check_outputs(output, plot)
     found = find_songs(songs)
+    check_any_there(found)
     genre_model = load_model(model)
     keeper = Keeper.open(keep, database, "predict", genre_model.card)
     table = AnswerTable(found.files, genre_model.genres, top=top, timeline=timeline)

@@ -89,6 +89,7 @@ def print_report(report: EvaluationReport) -> None:
         f"macro F1 {_decimal(report.macro_f1)}, macro AUC {_decimal(report.macro_auc)}, "
         f"calibration error {_decimal(report.calibration_error)}"
     )
+    print_text("")
     print_table(
         ["genre", ">tracks", ">precision", ">recall", ">F1", ">AUC", "most often taken for"],
         [[*_score_cells(s), _confused(report, i)] for i, s in enumerate(report.scores)],
@@ -133,6 +134,7 @@ def print_comparison(reports: Sequence[EvaluationReport], titles: Sequence[str])
     experiment = reports[0].experiment
     print_text(f"{experiment.dataset}, split {experiment.split}: {experiment.split_meaning}")
     ranked = sorted(zip(titles, reports, strict=True), key=lambda pair: -pair[1].accuracy)
+    print_text("")
     print_table(
         ["classifier", ">accuracy", ">95 % interval", ">macro F1", ">macro AUC"],
         [

@@ -44,6 +44,7 @@ def spectrogram(
 ) -> None:
     """Draw the mel spectrograms of songs."""
     from generify.scan import find_songs
+    from generify.scan.finding import check_any_there
 
     check_extra("train", "matplotlib")
     from generify.plots import plot_spectrograms, save_figure
@@ -51,6 +52,7 @@ def spectrogram(
 
     check_output(output)
     found = find_songs(songs)
+    check_any_there(found)
     panels, failures = [], list(found.failures)
     with progress_bar("listening") as progress:
         for number, song in enumerate(found.files, start=1):

@@ -18,21 +18,18 @@ from generify.errors import ParameterError
 __all__ = ["register", "tag"]
 
 
+_Songs = typer.Argument(
+    metavar="SONG", help="Songs, or folders of songs.", default_factory=list, show_default=False
+)
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(epilog="Try: generify tag song.mp3 --dry-run")(tag)
 
 
 def tag(
-    songs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="SONG",
-            help="Songs, or folders of songs.",
-            default_factory=list,
-            show_default=False,
-        ),
-    ],
+    songs: Annotated[list[Path], _Songs],
     results: Annotated[
         Path | None,
         typer.Option("--from", metavar="RESULTS", help="Take what generify scan wrote."),
@@ -65,13 +62,11 @@ def tag(
 ) -> None:
     """Write the genre into songs that have none, where it is sure."""
     check_extra("tags", "mutagen")
-    from generify.tagging import TagOptions, read_vocabulary, undo
-    from generify.tagging.journal import latest_journal
+    from generify.tagging import TagOptions, read_vocabulary
 
     _check_given(undo_run, bool(songs or results), dry_run)
     if undo_run:
-        kept = journal or latest_journal()
-        ChangeTable(how, ("was", "is now"), journal=kept).show(undo(kept))
+        _undo(journal, how)
         return
     check_output(journal)
     options = TagOptions(
@@ -87,6 +82,14 @@ def tag(
         table.show(tag_scanned(results, songs, options))
     else:
         table.show(*tag_unheard(songs, model, options))
+
+
+def _undo(journal: Path | None, how: Format) -> None:
+    from generify.tagging import undo
+    from generify.tagging.journal import latest_journal
+
+    kept = journal or latest_journal()
+    ChangeTable(how, ("was", "is now"), journal=kept).show(undo(kept))
 
 
 def _check_given(undo_run: bool, songs: bool, dry_run: bool) -> None:

@@ -22,9 +22,11 @@ def tag_unheard(
     """Give the changes, and the files that they will be of."""
     from generify.model import load_model
     from generify.scan import find_songs
+    from generify.scan.finding import check_any_there
     from generify.tagging import tag_files
 
     found = find_songs(songs)
+    check_any_there(found)
     changes = tag_files(found.files, load_model(model), options)
     return chain(found.failures, changes), found.files
 
@@ -81,7 +83,7 @@ class _Wanted:
         for song in songs:
             files = [file for file in self._files if file.is_relative_to(song)]
             if files and not any(file.resolve() in self._known for file in files):
-                where = f"lies in {song}" if song.is_dir() else f"is {song}"
+                where = "lies in it" if song.is_dir() else "is it"
                 hint = "scan it first, or leave out --from"
-                error = DatasetError(f"no song of {results} {where}", hint=hint)
+                error = DatasetError(f"{song}: no song of {results} {where}", hint=hint)
                 yield Failure.from_error(song, error)

@@ -5,12 +5,13 @@ stdout carries the result only; everything else goes to stderr.
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from generify.errors import Failure, GenerifyError
 
@@ -23,7 +24,9 @@ __all__ = [
     "describe",
     "format_bytes",
     "format_percent",
+    "format_sure",
     "format_time",
+    "go_on_unread",
     "print_error",
     "print_failures",
     "print_table",
@@ -35,6 +38,8 @@ __all__ = [
 ]
 
 _SHOWN_FAILURES = 20
+_GAP = (0, 3, 0, 0)  # between columns, in rich's order: above, right, below, left
+_HEAD_STYLE = "bold"
 _PIPE_WIDTH = 10_000  # a table in a pipe or a log is not cut to an imagined 80 columns
 
 
@@ -49,6 +54,32 @@ def _console(stderr: bool = False) -> Console:
 def stdout_width() -> int:
     """Give the columns that there are for a table."""
     return _console().width
+
+
+class _UnreadFile(io.FileIO):
+    """A pipe whose reader may have had enough; what comes then is thrown away."""
+
+    def write(self, content: Any, /) -> int:
+        try:
+            return super().write(content) or 0
+        except BrokenPipeError:
+            return memoryview(content).nbytes
+
+
+def go_on_unread() -> None:
+    """Let what is printed be read or not, as in ``generify tag Music | head``.
+
+    For commands whose work is something else than what they print; others end with their reader.
+    """
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is not getattr(sys, f"__{name}__"):  # a test or a program has put its own there
+            continue
+        unread = io.BufferedWriter(_UnreadFile(number, "wb", closefd=False))
+        setattr(sys, name, io.TextIOWrapper(
+            unread, stream.encoding, stream.errors, line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        ))  # fmt: skip
 
 
 def say(message: str) -> None:
@@ -81,7 +112,8 @@ def print_failures(failures: Sequence[Failure], what: str = "left out") -> None:
 
 def describe(failure: Failure) -> str:
     """Give a failure as one line that names the file once."""
-    named = failure.path in failure.message
+    # Only at the beginning: a folder called "e" is somewhere in every message.
+    named = failure.message.startswith(f"{failure.path}: ")
     return failure.message if named else f"{failure.path}: {failure.message}"
 
 
@@ -121,19 +153,33 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         yield update
 
 
+def _rule() -> str:
+    """Give the character of the line below titles."""
+    try:
+        "─".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "-"
+    return "─"
+
+
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
-    """Print a table on stdout; headers that begin with ``>`` are aligned right."""
-    from rich import box
+    """Print a table on stdout; headers that begin with ``>`` are aligned right.
+
+    It looks as a :class:`RowPrinter`'s, but its columns are as wide as they need to be.
+    """
+    from rich.rule import Rule
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table.grid(padding=_GAP)
     for header in headers:
-        right = header.startswith(">")
-        table.add_column(
-            header.removeprefix(">"), justify="right" if right else "left", overflow="fold"
-        )
+        table.add_column(justify="right" if header.startswith(">") else "left", overflow="fold")
+    table.add_row(*(header.removeprefix(">") for header in headers), style=_HEAD_STYLE)
+    table.add_row(*(Rule(characters=_rule(), style="") for _ in headers))
     for row in rows:
         table.add_row(*row)
+    if title:
+        print_text("")
+        print_text(title)
     _console().print(table)
 
 
@@ -154,23 +200,17 @@ class RowPrinter:
     def __init__(self, widths: Sequence[int]) -> None:
         self._widths = widths
         self._console = _console()
-        try:
-            "─".encode(sys.stdout.encoding or "ascii")
-        except UnicodeEncodeError:
-            self._rule = "-"
-        else:
-            self._rule = "─"
 
     def head(self, titles: Sequence[str]) -> None:
         """Print the titles and a rule."""
-        self.row(titles, style="bold")
-        self.row([self._rule * abs(width) for width in (*self._widths, len(titles[-1]))])
+        self.row(titles, style=_HEAD_STYLE)
+        self.row([_rule() * abs(width) for width in (*self._widths, len(titles[-1]))])
 
     def row(self, cells: Sequence[str], *, style: str = "") -> None:
         """Print one row."""
         from rich.table import Table
 
-        grid = Table.grid(padding=(0, 3, 0, 0))
+        grid = Table.grid(padding=_GAP)
         for width in self._widths:
             side: Literal["left", "right"] = "right" if width < 0 else "left"
             grid.add_column(width=abs(width), justify=side, overflow="fold")
@@ -186,6 +226,18 @@ def format_percent(share: float) -> str:
     if 0.995 <= share < 1:
         return "> 99 %"
     return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+def format_sure(probability: float) -> str:
+    """Give how sure a model is as whole percent, cut and not rounded.
+
+    59.7 % must not look like the 60 % that ``--min-confidence 0.6`` asks for.
+    """
+    if 0 < probability < 0.01:
+        return "< 1 %"
+    whole = round(100 * probability)
+    too_much = whole / 100 > probability and whole < 100
+    return format_percent((whole - 1) / 100 if too_much else probability)
 
 
 def format_bytes(n_bytes: int) -> str:

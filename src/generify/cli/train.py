@@ -23,7 +23,7 @@ from generify.cli.options import (
     split_genres,
 )
 from generify.cli.results import open_report, print_report, read_features
-from generify.cli.terminal import print_failures, print_warnings, progress_bar, say
+from generify.cli.terminal import go_on_unread, print_failures, print_warnings, progress_bar, say
 
 if TYPE_CHECKING:
     from generify.datasets import Track
@@ -71,6 +71,7 @@ def train(
     """
     from generify.training import train_model
 
+    go_on_unread()
     check_extra("train", "sklearn", "skl2onnx")
     check_output(output)
     check_suffix(output, ".onnx")

@@ -85,8 +85,10 @@ def verify_dataset(
 
     Raises
     ------
+    NothingThereError
+        When there is no such folder, or no song in it.
     DatasetError
-        When the folder cannot be read, holds no song, or no dataset has this name.
+        When it cannot be read, or no dataset has this name.
     CacheError
         When the cache cannot be written.
     ParameterError

@@ -176,8 +176,10 @@ def find_duplicates(
 
     Raises
     ------
+    NothingThereError
+        When there is no such folder, or no song in it.
     DatasetError
-        When the folder cannot be read or holds no song.
+        When it cannot be read.
     CacheError
         When the cache cannot be written.
     ParameterError

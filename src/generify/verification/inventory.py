@@ -19,7 +19,7 @@ from generify.datasets.listing import (
     preference,
     songs_of,
 )
-from generify.errors import DatasetError, Failure
+from generify.errors import Failure, NothingThereError
 from generify.verification.checksums import Checksum, read_checksums
 from generify.verification.findings import Finding
 
@@ -90,14 +90,16 @@ def list_songs(root: str | Path) -> tuple[Listing, tuple[PurePosixPath, ...]]:
 
     Raises
     ------
+    NothingThereError
+        When there is no such folder, or no song in it.
     DatasetError
-        When the folder cannot be read or holds no song.
+        When it cannot be read.
     """
     listing = list_files(root)
     songs = songs_of(listing)
     if not songs:
         why = f"; {listing.failures[0].message}" if listing.failures else ""
-        raise DatasetError(f"no song in {root}{why}", hint="give a folder with audio in it")
+        raise NothingThereError(f"no song in {root}{why}", hint="give a folder with audio in it")
     return listing, songs
 
 
@@ -118,8 +120,10 @@ def take_inventory(root: str | Path, dataset: str | None = None) -> Inventory:
 
     Raises
     ------
+    NothingThereError
+        When there is no such folder, or no song in it.
     DatasetError
-        When the folder cannot be read, holds no song, or no dataset has this name.
+        When it cannot be read, or no dataset has this name.
     """
     listing, files = list_songs(root)
     known = _recognise(files) if dataset is None else known_dataset(dataset)

@@ -1,0 +1,65 @@
+"""What a person sees: tables of one look, figures that promise no more than there is."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from generify.cli.terminal import RowPrinter, describe, format_sure, print_table
+from generify.errors import Failure
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "line"),
+    [
+        ("e", "cannot be used", "e: cannot be used"),
+        ("e", "e: no song in this folder", "e: no song in this folder"),
+        ("no", "no song in this folder", "no: no song in this folder"),
+        ("a.mp3", "another a.mp3: is empty", "a.mp3: another a.mp3: is empty"),
+    ],
+)
+def test_a_failure_names_its_file_once(path: str, message: str, line: str) -> None:
+    assert describe(Failure(path, "DatasetError", message)) == line
+
+
+@pytest.mark.parametrize(
+    ("probability", "shown"),
+    [
+        *((n / 100, f"{n} %") for n in range(101)),
+        *((n / 100 - 1e-9, f"{n - 1} %") for n in range(2, 100)),
+        (0.597, "59 %"),
+        (0.9949, "99 %"),
+        (0.995, "> 99 %"),
+        (0.999999, "> 99 %"),
+        (0.0099, "< 1 %"),
+    ],
+)
+def test_sureness_is_cut(probability: float, shown: str) -> None:
+    """A threshold that was not reached is not shown as reached."""
+    assert format_sure(probability) == shown
+
+
+@pytest.mark.parametrize(("encoding", "rule"), [("utf-8", "─"), ("ascii", "-")])
+def test_both_kinds_of_tables_look_alike(
+    encoding: str, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+    for stream in (io.BytesIO(), io.BytesIO()):
+        out = io.TextIOWrapper(stream, encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", out)
+        if shown:
+            rows = RowPrinter((5, -6))
+            rows.head(("genre", "tracks", "why"))
+            rows.row(("metal", "12", "old"))
+        else:
+            print_table(("genre", ">tracks", "why"), [("metal", "12", "old")])
+        out.flush()
+        shown.append([line.rstrip() for line in stream.getvalue().decode().splitlines()])
+    assert shown[1] == [
+        "genre   tracks   why",
+        f"{rule * 5}   {rule * 6}   {rule * 3}",
+        "metal       12   old",
+    ]
+    assert shown[0] == shown[1]
