@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 COUNT ?= 20000
 BUDGET ?= 1200
 
-.PHONY: demo test check docs bench fuzz clean
+.PHONY: demo test check docs bench fuzz faults clean
 
 # name the genre of the example songs, and draw a spectrogram and timelines into demo/
 demo: $(READY)
@@ -37,6 +37,10 @@ bench: $(READY)
 fuzz: $(READY)
 	cd tests && ../$(BIN)/python -m fuzz songs --count $(COUNT) --budget $(BUDGET)
 	cd tests && ../$(BIN)/python -m fuzz data --count 1000
+
+# kill commands and fail their writes, 200 times each
+faults: $(READY)
+	$(BIN)/python benchmarks/faults.py
 
 # remove everything that make made
 clean:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from injection import cases, why_not  # type: ignore[import-not-found]
 
-_COLUMNS = ("command", "calls that write", "killed", "write failed", "told, exit 1 or 2",
+_COLUMNS = ("command", "calls that write", "killed", "write failed", "told, exit 1 (2)",
             "done all the same", "wrong")  # fmt: skip
 
 

@@ -426,9 +426,9 @@ def test_convert_refuses_what_is_no_folder_of_songs(tmp_path: Path, command: Com
         *((name, words)
           for name in ("gone", "empty")
           for words in ("predict {}", "scan {} -o r.ndjson", "tag {}", "spectrogram {} -o p.png",
-                        "train {} -o m.onnx", "evaluate {}", "compare {}", "extract {} -o t.parquet",
-                        "convert {} -o wav", "datasets verify {}", "datasets duplicates {}",
-                        "datasets split {}")),
+                        "train {} -o m.onnx", "evaluate {}", "compare {}",
+                        "extract {} -o t.parquet", "convert {} -o wav", "datasets verify {}",
+                        "datasets duplicates {}", "datasets split {}")),
         *(("gone.csv", words) for words in ("playlist {} -o lists", "tag --from {}",
                                             "correct --from {}", "train {} -o m.onnx")),
         ("gone.parquet", "evaluate {}"),

@@ -371,6 +371,34 @@ def test_correct(songs: Path, command: Command, database: Path) -> None:
     assert f"error: {songs / 'a.wav'} has no correction" in again.err
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("Jazz", "jazz"),  # a genre of a bundled model
+        ("TONES", "Tones"),  # of a model that was used
+        ("Tones", "Tones"),
+        ("Folk", "folk"),  # of an earlier correction
+        ("jazz", "jazz"),
+        ("Modal", "Modal"),
+    ],
+)
+def test_correct_spells_a_genre_as_it_is_known(
+    given: str, kept: str, songs: Path, command: Command, database: Path
+) -> None:
+    with open_history(str(database)) as history:
+        keep_answers(history, prediction(str(songs / "b.wav"), "Tones"))
+    command("correct", songs / "b.wav", "folk")
+    done = command("correct", songs / "a.wav", given)
+    told = [f"{given} is known as {kept}, and kept as that"] if given != kept else []
+    assert done.err.splitlines() == [*told, f"{songs / 'a.wav'}: {kept}, kept in {database}"]
+    table = songs / "fixes.csv"
+    table.write_text(f"path,genre\na.wav,{given}\nb.wav,{given}\n")
+    done = command("correct", "--from", table)
+    assert done.err.splitlines() == [*told, f"2 of 2 corrections kept in {database}"]
+    with open_history(str(database)) as history:
+        assert [c.genre for c in history.corrections()] == [kept, kept]
+
+
 def test_correct_from_a_table(songs: Path, command: Command, database: Path) -> None:
     table = songs / "fixes.csv"
     table.write_text("path,genre\na.wav,folk\nb.wav,jazz\nc.mp3,rock\nnix.wav,jazz\n")

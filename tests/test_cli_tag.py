@@ -125,6 +125,25 @@ def test_formats(form: str, songs: Path, model_file: Path, command: Command) -> 
         assert records[3]["error"]["type"] == "TagError"
 
 
+@pytest.mark.parametrize("from_results", [False, True])
+def test_a_genre_of_the_map_that_no_model_knows(
+    from_results: bool, songs: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    names, results = tmp_path / "names.toml", tmp_path / "results.ndjson"
+    names.write_text('Tones = "Ambient"\nhip-hop = "Rap"\nclics = "Techno"\nzydeco = "Zydeco"\n')
+    model: tuple[object, ...] = (songs, "--model", model_file)
+    if from_results:
+        command("predict", *model, "-o", results)
+        model = ("--from", results)
+    done = command("tag", *model, "--map", names, "--dry-run")
+    warned = [line for line in done.err.splitlines() if line.startswith("warning: --map")]
+    assert warned == [
+        "warning: --map names 'clics', which neither the model nor a bundled one knows; "
+        "did you mean clicks?",
+        "warning: --map names 'zydeco', which neither the model nor a bundled one knows",
+    ]
+
+
 @pytest.mark.parametrize("suffix", [".ndjson", ".json", ".csv", ".parquet", ".db"])
 def test_from_results(
     suffix: str,

@@ -448,11 +448,13 @@ class TestTheWrongThing:
             def read(self, *_: object) -> bytes:
                 raise OSError(number, os.strerror(number))
 
+            readinto = read
+
         def unreadable(path: Path, mode: str = "r", *rest: object, **options: object) -> object:
             if path.name != "toy.tar.gz" or mode != "rb":
                 return real(path, mode, *rest, **options)
             n_opened.append(1)
-            return real(path, mode) if len(n_opened) <= n_good else Unreadable()
+            return real(path, mode) if len(n_opened) <= n_good else Unreadable(ARCHIVE)
 
         with monkeypatch.context() as patch:
             patch.setattr(Path, "open", unreadable)

@@ -197,6 +197,11 @@ class TestGivenFolds:
         assert split.meaning == "cross-validation with the folds that the tracks are marked with"
         assert split.warnings == ()
 
+    def test_one_number_is_no_cross_validation(self):
+        with pytest.raises(DatasetError, match="the given split needs tracks to train on") as err:
+            make_split("given", self.tracks("1111"))
+        assert err.value.hint == "splits possible here: random"
+
     def test_numbers_are_sorted_as_numbers(self):
         tracks = [Track(str(i), None, "ab"[i % 2], split=str(i // 2)) for i in range(24)]
         split = make_split("given", tracks)
@@ -429,3 +434,129 @@ def test_lists_that_do_not_train_on_every_genre_are_not_possible() -> None:
     assert possible_splits(tracks) == ("random",)
     learnt = [*tracks, Track("e", None, "rock", split="train")]
     assert possible_splits(learnt) == ("random", "given")
+
+
+class TestWholeSentences:
+    """What is said, to the letter, where other tests look for a part of it."""
+
+    def test_the_hint_names_every_possible_split(self):
+        with pytest.raises(DatasetError) as caught:
+            make_split("fault-filtered", FMA)
+        assert (
+            str(caught.value) == "these tracks are not those of the published fault-filtered lists"
+        )
+        possible = "official, artist, album, random, given"
+        assert caught.value.hint == f"splits possible here: {possible}"
+
+    def test_an_unknown_name(self):
+        with pytest.raises(ParameterError) as caught:
+            make_split("kfold", GTZAN)
+        assert str(caught.value) == (
+            "no split is called 'kfold'; there are: "
+            "fault-filtered, official, artist, album, random, given"
+        )
+
+    def test_too_few_genres(self):
+        with pytest.raises(DatasetError) as caught:
+            make_split("random", plain(rock=5))
+        assert str(caught.value) == (
+            "a split needs tracks of two genres or more, got 5 tracks of 1"
+        )
+
+    def test_lists_that_test_nothing(self):
+        tracks = [Track(str(i), None, "ab"[i % 2], split="train") for i in range(4)]
+        with pytest.raises(DatasetError) as caught:
+            make_split("given", tracks)
+        assert str(caught.value) == (
+            "the given split needs tracks to train on and tracks to test on, got 4 and 0"
+        )
+        assert caught.value.hint == "splits possible here: random"
+
+    def test_lists_that_train_on_nothing(self):
+        tracks = [Track(str(i), None, "ab"[i % 2], split="test") for i in range(4)]
+        with pytest.raises(DatasetError, match="test on, got 0 and 4"):
+            make_split("given", tracks)
+
+    def test_genres_that_are_tested_and_never_trained_on(self):
+        parts = {"a": "train", "c": "test", "b": "test"}
+        tracks = [Track(genre, None, genre, split=part) for genre, part in parts.items()]
+        with pytest.raises(DatasetError) as caught:
+            make_split("given", tracks)
+        assert str(caught.value) == "the given split trains on no b, c"
+
+    def test_genres_that_are_trained_on_and_never_tested(self):
+        parts = {"c": "train", "b": "train", "a": "train"}
+        tracks = [Track(genre, None, genre, split=part) for genre, part in parts.items()]
+        tracks.append(Track("z", None, "a", split="test"))
+        split = make_split("given", tracks)
+        assert split.warnings == ("nothing to test on for: b, c",)
+
+    def test_a_part_of_the_published_tracks(self):
+        some = [t for t in GTZAN if t.split != "train" or not t.track.endswith("0")]
+        n_train = sum(t.split == "train" for t in some)
+        split = make_split("fault-filtered", some)
+        assert split.warnings == (
+            f"only {n_train + 290} of the 733 tracks of the published lists are here, so an "
+            "accuracy cannot be compared with published ones",
+        )
+
+    def test_one_missing_track_is_enough(self):
+        missing = next(t for t in GTZAN if t.split == "test")
+        split = make_split("fault-filtered", [t for t in GTZAN if t is not missing])
+        assert split.warnings[-1].startswith("only 732 of the 733 tracks")
+
+    def test_a_missing_validation_track_changes_nothing(self):
+        missing = next(t for t in GTZAN if t.split == "valid")
+        assert make_split("fault-filtered", [t for t in GTZAN if t is not missing]).warnings == ()
+
+    def test_no_artist_at_all(self):
+        with pytest.raises(DatasetError) as caught:
+            make_split("artist", plain(rock=5, jazz=5))
+        assert str(caught.value) == "an artist split needs artists, and no track has one"
+
+    def test_one_recording_alone(self):
+        with pytest.raises(DatasetError) as caught:
+            make_split("random", plain(rock=3, jazz=2), duplicates=[0, 1, 2, 7, 7])
+        assert str(caught.value) == (
+            "jazz has 2 tracks that must stay on one side, so it cannot be both trained on and "
+            "tested on"
+        )
+
+    def test_a_genre_of_two_artists_is_enough_for_two_folds(self):
+        tracks = make_tracks({"rock": list("ABCD"), "jazz": list("EEF")})
+        assert make_split("artist", tracks, n_folds=2).warnings == ()
+        split = make_split("artist", tracks, n_folds=3)
+        assert split.warnings == ("jazz has only 2 artists, so its figures rest on little",)
+
+    def test_unknown_artists_and_a_scarce_genre_are_both_told(self):
+        tracks = make_tracks({"rock": [None, *"BCD"], "jazz": list("EEF")})
+        split = make_split("artist", tracks, n_folds=3)
+        assert split.warnings == (
+            "1 of 7 tracks have no known artist; each counts as an artist of its own",
+            "jazz has only 2 artists, so its figures rest on little",
+        )
+
+    def test_what_is_possible_when_nothing_fits(self):
+        tracks = make_tracks({"x": ["A", "B"], "y": ["B", "C"], "z": ["A", "C"]})
+        with pytest.raises(DatasetError) as caught:
+            make_split("artist", tracks)
+        assert str(caught.value) == "no artist split leaves every genre something to train on"
+        assert caught.value.hint == "splits possible here: artist, random"
+
+
+def test_the_seed_decides_over_artists_too() -> None:
+    def tested(seed: int) -> list[list[int]]:
+        split = make_split("artist", GTZAN, n_folds=3, random_state=seed)
+        return [fold.test.tolist() for fold in split.folds]
+
+    assert tested(1) == tested(1)
+    assert tested(1) != tested(2)
+
+
+def test_ten_folds_and_the_first_seed_are_what_nobody_chose() -> None:
+    def tested(split: Split) -> list[list[int]]:
+        return [fold.test.tolist() for fold in split.folds]
+
+    plainly, chosen = make_split("random", GTZAN), make_split("random", GTZAN, random_state=0)
+    assert len(plainly.folds) == 10
+    assert tested(plainly) == tested(chosen)

@@ -543,7 +543,9 @@ class TestRealClips:
         path = clips / "blues/blues.00001.ogg"  # behind the first page: codec tables
         path.write_bytes(path.read_bytes()[:120] + bytes(400) + path.read_bytes()[520:])
         path = clips / "jazz/jazz.00001.ogg"
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])  # without its last page
+        samples, rate = soundfile.read(clips / "jazz/jazz.00000.ogg")
+        write(clips / "jazz/jazz.00000.ogg", samples[: 10 * rate], rate)
         write(clips / "jazz/jazz.00002.ogg", np.zeros(30 * RATE))
         samples, rate = soundfile.read(clips / "rock/rock.00001.ogg")
         write(clips / "blues/blues.00099.mp3", samples, rate)
@@ -553,7 +555,8 @@ class TestRealClips:
         assert named(found.findings) - named(clean.findings) == {
             ("corrupt", "blues.00000"),
             ("corrupt", "blues.00001"),
-            ("short", "jazz.00001"),
+            ("corrupt", "jazz.00001"),
+            ("short", "jazz.00000"),
             ("silent", "jazz.00002"),
             ("duplicate", "rock.00001"),
             ("misnamed", "metal.00000"),

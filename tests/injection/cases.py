@@ -236,18 +236,19 @@ def _after_fault(
             problems.append(f"{name} is neither old nor whole")
     if fault.error == KILL:
         return problems + ["it was not killed"] * (not done.killed)
-    return problems + _said(done, _without_workings(now, whole) == whole)
+    return problems + _said(done, fault, _without_workings(now, whole) == whole)
 
 
 def _without_workings(now: Files, whole: Files) -> Files:
     return {name: now[name] for name in now if name in whole or not _is_working(name)}
 
 
-def _said(done: Done, all_done: bool) -> list[str]:
+def _said(done: Done, fault: Fault, all_done: bool) -> list[str]:
     problems = ["a traceback"] * ("Traceback" in done.err or "Exception ignored" in done.err)
     if done.code == 0:
         return problems + ["exit code 0, but not all is done"] * (not all_done)
-    if done.code not in (1, 2):
+    refused = fault.error == errno.EACCES  # told as wrong usage where it is seen before any work
+    if done.code not in ((1, 2) if refused else (1,)):
         problems.append(f"exit code {done.code}")
     lines = done.err.splitlines()
     told = [line for line in lines if line.startswith(("error: ", "failed: ", "left out: "))]

@@ -106,8 +106,10 @@ def _explain(err: GenerifyError | OSError) -> int:
         return WRONG_USAGE if usage else FAILED
     _shut_stdout()
     if not isinstance(err, BrokenPipeError):  # the reader of a pipe has had enough
+        from generify.atomic import cure_for
+
         where = f"{err.filename}: " if err.filename else ""
-        say(f"error: {where}{err.strerror or err}")
+        print_error(GenerifyError(f"{where}{err.strerror or err}", hint=cure_for(err)))
     return FAILED
 
 

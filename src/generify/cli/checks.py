@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from generify.errors import MissingExtraError, ParameterError
+from generify.atomic import cure_for
+from generify.errors import GenerifyError, MissingExtraError, ParameterError
 
 __all__ = ["check_extra", "check_folder", "check_output", "check_suffix"]
 
@@ -46,9 +48,10 @@ def check_folder(folder: Path | None) -> None:
         # Tried, not asked: root may write anywhere, except where the file system says no.
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as err:
-        raise ParameterError(
-            f"{existing} cannot be written to: {err.strerror or err}", hint=_CHOOSE
-        ) from err
+        # A full or failing disk is nobody's wrong usage.
+        kind = GenerifyError if err.errno in (errno.ENOSPC, errno.EIO) else ParameterError
+        message = f"{existing} cannot be written to: {err.strerror or err}"
+        raise kind(message, hint=cure_for(err, _CHOOSE)) from err
 
 
 def check_extra(extra: str, *modules: str) -> None:

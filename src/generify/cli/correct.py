@@ -69,7 +69,7 @@ def _check(song: Path | None, genre: str | None, source: Path | None, remove: bo
 
 def _correct_one(history: History, song: Path, genre: str | None) -> None:
     if genre is not None:
-        kept = history.correct(song, genre)
+        kept = history.correct(song, _spelt(history, genre))
         say(f"{song}: {kept.genre}, kept in {history.label}")
     elif history.take_back(song):
         say(f"{song}: no longer corrected")
@@ -79,6 +79,17 @@ def _correct_one(history: History, song: Path, genre: str | None) -> None:
         )
 
 
+def _spelt(history: History, genre: str) -> str:
+    """Spell a genre as it is known, and say so where that is otherwise than it was given."""
+    from generify.history.genres import spell_genre
+    from generify.tagging import MUSICBRAINZ_NAMES
+
+    known = spell_genre(history, genre, MUSICBRAINZ_NAMES)
+    if known != genre.strip():
+        say(f"{genre} is known as {known}, and kept as that")
+    return known
+
+
 def _correct_many(source: Path, database: str | None) -> None:
     from generify.datasets.manifest import read_manifest
     from generify.history import open_history
@@ -86,9 +97,10 @@ def _correct_many(source: Path, database: str | None) -> None:
     manifest = read_manifest(source)
     failures = list(manifest.failures)
     with open_history(database) as history:
+        spelling = {genre: _spelt(history, genre) for genre in manifest.genres}
         for track in manifest.tracks:
             try:
-                history.correct(str(track.path), track.genre)
+                history.correct(str(track.path), spelling[track.genre])
             except HistoryError:
                 raise
             except GenerifyError as err:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generify.cli.terminal import print_warnings
 from generify.errors import DatasetError, Failure, ParameterError
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def tag_unheard(
 
     found = find_songs(songs)
     check_any_there(found)
-    changes = tag_files(found.files, load_model(model), options)
+    genre_model = load_model(model)
+    _warn_of_strangers(options.vocabulary, genre_model.genres)
+    changes = tag_files(found.files, genre_model, options)
     return chain(found.failures, changes), found.files
 
 
@@ -39,7 +42,7 @@ def tag_scanned(
     from generify.scan import find_songs
     from generify.tagging import tag_results
 
-    answers = read_song_results(results)
+    answers = _checked(read_song_results(results), options)
     if not songs:
         return tag_results(answers, options)
     for song in songs:
@@ -48,6 +51,39 @@ def tag_scanned(
     wanted = _Wanted(found.files)
     changes = tag_results(wanted.among(answers), options)
     return chain(found.failures, changes, wanted.missed(songs, results))
+
+
+def _warn_of_strangers(vocabulary: Iterable[str], genres: Iterable[str]) -> None:
+    """Name the genres of --map that nobody answers with: neither these nor a bundled model's.
+
+    No more than a warning, for one file may serve several models.
+    """
+    from difflib import get_close_matches
+
+    from generify.tag_formats import letters_of
+    from generify.tagging import MUSICBRAINZ_NAMES
+
+    known = {letters_of(genre): genre for genre in (*MUSICBRAINZ_NAMES, *genres)}
+    strangers = []
+    for genre in vocabulary:
+        if (key := letters_of(genre)) not in known:
+            close = get_close_matches(key, known, n=1)
+            meant = f"; did you mean {known[close[0]]}?" if close else ""
+            strangers.append(
+                f"--map names {genre!r}, which neither the model nor a bundled one knows{meant}"
+            )
+    print_warnings(strangers)
+
+
+def _checked(answers: Iterator[SongResult], options: TagOptions) -> Iterator[SongResult]:
+    """Give the answers; with the first that names genres, warn of others in --map."""
+    warned = not options.vocabulary
+    for answer in answers:
+        if not warned and not isinstance(answer.answer, Failure):
+            warned = True
+            genres = (genre.genre for genre in answer.answer.genres)
+            _warn_of_strangers(options.vocabulary, genres)
+        yield answer
 
 
 def _check_exists(song: Path) -> None:

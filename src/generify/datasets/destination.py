@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["check_room", "find_fetched", "locked_workplace", "say_kept", "write_receipt"]
 
 _RECEIPT = ".generify-fetch.json"
+_LOCK = "lock"
 _NO_LOCKS = (
     errno.ENOLCK,
     errno.ENOSYS,
@@ -192,7 +193,9 @@ def say_kept(work: Path) -> str:
 
 def _n_kept_bytes(work: Path) -> int:
     """Count what a later run can go on from; notes about it are worth nothing alone."""
-    files = (path for path in work.rglob("*") if path.is_file() and path.suffix != ".json")
+    lock = work / _LOCK  # holds the number of a process where the file system knows no locks
+    found = (path for path in work.rglob("*") if path.is_file() and path != lock)
+    files = (path for path in found if path.suffix != ".json")
     return sum(path.stat().st_size for path in files)
 
 
@@ -223,7 +226,7 @@ def locked_workplace(work: Path, name: str) -> Iterator[None]:
     """
     from filelock import FileLock
 
-    lock = FileLock(work / "lock")
+    lock = FileLock(work / _LOCK)
     try:
         work.mkdir(parents=True, exist_ok=True)
         is_ours = _acquire(lock)

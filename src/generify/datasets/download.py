@@ -138,8 +138,8 @@ def download_file(
     Raises
     ------
     DownloadError
-        When this address does not give the file: its name cannot be found, an error status, a web page, or cuts
-        too often.
+        When this address does not give the file: its name cannot be found, an error status, a web
+        page, or cuts too often.
     DatasetError
         When the folder cannot be written or is full. What has come is kept.
     MissingExtraError

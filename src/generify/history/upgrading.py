@@ -53,7 +53,25 @@ def upgrade(database: Database) -> None:
 
 
 def read_version(connection: sa.Connection, database: Database) -> str | None:
-    """Read the version; None for a database without our tables."""
+    """Read the version of a history's tables.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        To the database.
+    database : Database
+        What it is connected to, for error messages.
+
+    Returns
+    -------
+    str or None
+        One of the known revisions; None for a database without our tables.
+
+    Raises
+    ------
+    HistoryError
+        When the database is another program's, or made by a newer version of this one.
+    """
     label = database.location.label
     present = set(sa.inspect(connection).get_table_names())
     if _VERSION_TABLE not in present:

@@ -108,7 +108,7 @@ def _describe(describe: Callable[[], dict[str, Any]], site: Site) -> dict[str, A
     components = described["components"]
     # Every route names it, none has it as its usual answer: the framework leaves it out.
     components["schemas"].setdefault("Problem", schemas.Problem.model_json_schema())
-    pass
+    _name_problems(described)
     form = described["paths"][f"{API}/predictions"]["post"]["requestBody"]["content"]
     form["multipart/form-data"]["schema"]["properties"]["model"]["enum"] = list(site.models.names)
     if site.settings.api_keys:
