@@ -25,7 +25,8 @@ check: $(READY)
 
 # build the documentation into docs/_build/html; warnings are errors
 docs: $(READY)
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
+	@echo "the pages are in docs/_build/html; begin with docs/_build/html/index.html"
 
 # measure speed beside what others use, within 15 minutes, into benchmarks/results.json and docs/performance.md;
 # with DATA=folder (mel128.npz, split lists, audio/) accuracy on GTZAN too

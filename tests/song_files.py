@@ -20,7 +20,9 @@ def make_songs(folder: Path) -> None:
     """Write all of :data:`NAMES`; ``bare.mp3`` has no tag, ``old.mp3`` only ID3v1."""
     rng = np.random.default_rng(5)
     t = np.arange(2 * RATE) / RATE
-    samples = 0.4 * np.sin(2 * np.pi * 330 * t) + 0.01 * rng.normal(size=len(t))
+    # a chord: a single sine is no music, and would be refused
+    samples = 0.15 * sum(np.sin(2 * np.pi * hertz * t) for hertz in (330, 415, 495))
+    samples += 0.01 * rng.normal(size=len(t))
     for name in NAMES:
         path = folder / name
         if path.suffix in (".m4a", ".wma"):

@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "audio spectrum",
         "decoders endings",
         "containers atomic native_stderr child_processes graph_check decode_guard",
-        "errors defaults cores lazy",
+        "errors defaults cores lazy percent",
     )
 )
 HEAVY = ("sklearn", "scipy", "pandas", "matplotlib", "librosa", "skl2onnx", "pyarrow", "fastapi")

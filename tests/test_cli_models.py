@@ -32,6 +32,14 @@ def test_a_copy_is_the_bundled_file(name: str, tmp_path: Path, command: Command)
     assert f"sha256        {record['sha256']}" in command("models", "info", name).out.splitlines()
 
 
+def test_info_says_what_is_unknown(model_file: Path, command: Command) -> None:
+    not_music = "noise, pure tones, speech and single sounds"
+    own = command("models", "info", model_file).out.splitlines()
+    assert f"unknown       {not_music} only, not music unlike its own" in own
+    bundled = command("models", "info", "western").out.splitlines()
+    assert f"unknown       {not_music}, and music unlike its own" in bundled
+
+
 def test_into_a_folder(tmp_path: Path, command: Command) -> None:
     done = command("models", "export", "western", "-o", tmp_path)
     assert done.code == 0

@@ -76,6 +76,24 @@ def test_a_scan_from_beginning_to_end(library: Path, model_file: Path, command: 
     assert "4 songs, 0.0 hours of audio, 0 unknown, 0 failed" in third.out
 
 
+def test_damaged_songs_are_counted_and_named(
+    library: Path, model_file: Path, command: Command
+) -> None:
+    for number in range(4):
+        whole = (library / "tones0.wav").read_bytes()
+        (library / f"cut{number}.wav").write_bytes(whole[: len(whole) // 2])
+    for suffix in ("csv", "parquet"):
+        arguments = ("scan", library, "-m", model_file, "-o", library.parent / f"out.{suffix}")
+        done = command(*arguments)
+        assert (
+            "\ndamaged: 4 × heard in part\n"
+            f"  {library}/cut0.wav\n  {library}/cut1.wav\n  {library}/cut2.wav\n  and 1 more\n"
+        ) in done.out
+        assert "\n11 songs, 0.0 hours of audio, 0 unknown, 4 damaged, 3 failed\n" in done.out
+        # of a complete file too, which keeps the warnings
+        assert "0 unknown, 4 damaged, 3 failed\n" in command(*arguments).out
+
+
 def test_songs_of_one_name_that_fail(model_file: Path, command: Command, tmp_path: Path) -> None:
     for number in range(5):
         (tmp_path / f"cd{number}").mkdir()

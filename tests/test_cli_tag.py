@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from conftest import Command, Outcome
 from generify.tag_formats import read_genres, write_genres
@@ -58,7 +59,7 @@ def test_dry_run_then_tag_then_undo(songs: Path, model_file: Path, command: Comm
     ]
     assert all(row[3].endswith(" % sure") for row in rows(done)[:2])
     assert "failed: " in done.err
-    assert "d.mp3: is not an audio file that is known" in done.err
+    assert "d.mp3: is not an audio file that can be decoded" in done.err
     assert "2 songs would be tagged, 1 left alone (1 had a genre), 1 failed" in done.err
     assert state_of(songs) == before
 
@@ -122,7 +123,7 @@ def test_formats(form: str, songs: Path, model_file: Path, command: Command) -> 
     if form == "csv":
         assert "is not an audio file" in records[3]["error"]
     else:
-        assert records[3]["error"]["type"] == "TagError"
+        assert records[3]["error"]["type"] == "AudioDecodeError"
 
 
 @pytest.mark.parametrize("from_results", [False, True])
@@ -190,6 +191,79 @@ def test_from_results_that_lack_the_songs(
         assert (done.code, done.out) == (2, "")
         assert f"error: there is no file or folder {gone}\nhint: give songs" in done.err
     assert state_of(songs) == before
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_damage_is_told(
+    dry_run: bool, songs: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    """A song of which only a part was heard is told as ``generify predict`` tells it."""
+    for name in "ac":
+        soundfile.write(songs / f"{name}.flac", *soundfile.read(songs / f"{name}.wav"))
+        whole = (songs / f"{name}.flac").read_bytes()
+        (songs / f"{name}.flac").write_bytes(whole[: len(whole) // 2])
+        (songs / f"{name}.wav").unlink()
+    write_genres(songs / "c.flac", ["Jazz"])  # so that it is left alone
+    (songs / "d.mp3").unlink()
+    heard = command("predict", songs / "a.flac", "--model", model_file).err
+    assert "damaged or cut short" in heard
+    results = tmp_path / "results.csv"
+    assert command("scan", songs, "-o", results, "--model", model_file).code == 0
+    more = ("--min-confidence", "0", *(("--dry-run",) if dry_run else ()))
+    for source in (("--from", results), (songs, "--model", model_file)):
+        done = command("tag", *source, *more)
+        warned = [line for line in done.err.splitlines() if line.startswith("warning: ")]
+        assert warned == heard.splitlines()
+        if not dry_run:
+            command("tag", "--undo")
+
+
+@pytest.mark.parametrize("from_results", [False, True])
+def test_broken_files_are_told_as_elsewhere(
+    from_results: bool, songs: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    """What cannot be heard is told so; the tags that it may lack besides are of no use."""
+    names = ("empty.mp3", "head.flac", "d.mp3")
+    results = tmp_path / "results.ndjson"
+    for name in names:  # whole while they are scanned
+        shutil.copy(songs / "a.wav", songs / name)
+    command("scan", *(songs / name for name in names), "-o", results, "--model", model_file)
+    for name, content in zip(names, (b"", b"fLaC", b"words"), strict=True):
+        (songs / name).write_bytes(content)
+    heard = command("predict", *(songs / name for name in names), "--model", model_file)
+    model = ("--from", results) if from_results else ("--model", model_file)
+    done = command("tag", *(songs / name for name in names), *model, "--min-confidence", "0")
+    said = [
+        [line for line in d.err.splitlines() if line.startswith("failed: ")] for d in (heard, done)
+    ]
+    assert said[1] == said[0]
+    assert len(said[0]) == 3
+    assert f"failed: {songs}/empty.mp3: is empty (0 bytes); the download" in done.err
+
+
+def test_columns_are_as_wide_as_genres(songs: Path, model_file: Path, command: Command) -> None:
+    """The model's longest genre has 6 letters, "would be" has 8; "now" may be anything."""
+    done = command("tag", songs, "--model", model_file, "--dry-run")
+    assert done.out.splitlines()[0] == "song    now            would be   why"
+    assert rows(done)[2][1] == "Jazz, Rock"
+    done = command("tag", songs, "--model", model_file)
+    assert done.out.splitlines()[0] == "song    was    is now   why"
+    done = command("tag", "--undo")
+    assert f"   was{' ' * 18}is now{' ' * 9}why" in done.out.splitlines()[0]  # carnatic classical
+
+
+def test_columns_hold_what_is_written(
+    songs: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    names, results = tmp_path / "names.toml", tmp_path / "results.csv"
+    names.write_text('tones = "Ambient, without words"\nnoise = "Très expérimental"\n')
+    command("scan", songs, "-o", results, "--model", model_file)
+    for source in (("--from", results), (songs, "--model", model_file)):
+        done = command("tag", *source, "--map", names, "--dry-run", "--min-confidence", "0")
+        assert [row[2] for row in rows(done)[:2]] == [
+            "Ambient, without words", "Très expérimental",
+        ]  # fmt: skip
+        assert f"   would be{' ' * 14}   why" in done.out.splitlines()[0]
 
 
 @pytest.mark.parametrize("named", [True, False])

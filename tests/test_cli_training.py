@@ -56,6 +56,8 @@ def test_train_then_predict(music: Path, tmp_path: Path, command: Command) -> No
     done = command("train", music, "-f", "mfcc", "-c", "logreg", "-o", output)
     assert done.code == 0
     assert f"wrote {output}: 3 genres, fitted on 24 tracks" in done.err
+    warning = 'warning: this model cannot say "unknown" of music unlike its own: its features hold '
+    assert f"{warning}no tags" in done.err.splitlines()
     assert "split random: " in done.out
     assert "% right (95 % interval " in done.out
     hint = done.err.splitlines()[-1]
@@ -141,6 +143,11 @@ def test_evaluate_a_model(
     done = command("evaluate", path, table_file)
     assert done.code == 1
     assert "was trained on all 24 of these tracks" in done.err
+    (hint,) = [line for line in done.err.splitlines() if line.startswith("hint: ")]
+    assert hint == (
+        f"hint: judge its recipe instead: generify evaluate {table_file} --features mfcc "
+        "--classifier logreg; or give --include-seen"
+    )
     done = command("evaluate", path, table_file, "--include-seen", "--genres", "tones", "--format",
                    "json")  # fmt: skip
     assert done.code == 0
@@ -148,6 +155,8 @@ def test_evaluate_a_model(
     assert json.loads(done.out)["n_tracks"] == 8
     table = command("evaluate", path, music, "--include-seen", "--genres", "tones")
     assert "macro AUC –" in table.out
+    untested = [line.split()[:6] for line in table.out.splitlines() if line.split()[1:2] == ["0"]]
+    assert untested == [[genre, "0", *"––––"] for genre in music_model.genres if genre != "tones"]
     assert "nan" not in table.out
 
 

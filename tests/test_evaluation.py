@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from sklearn.metrics import (
 )
 
 from generify.calibration import calibration_bins, calibration_error
-from generify.errors import Failure, ParameterError
+from generify.errors import Failure, MissingExtraError, ParameterError
 from generify.evaluation import (
     EvaluationReport,
     Experiment,
@@ -323,3 +324,75 @@ def test_a_card_quotes_the_figures_with_their_split() -> None:
         ],
         "confusion": [[1, 2, 0], [0, 1, 0], [0, 0, 0]],
     }
+
+
+def test_the_interval_of_one_answer() -> None:
+    # Wilson's interval of 1 of 1 is 1 / (1 + z²) to 1, with z² = 3.8415 (chi square, 95 %)
+    assert accuracy_interval(1, 1) == (pytest.approx(1 / 4.8415, abs=1e-5), 1.0)
+
+
+def test_intervals_stay_between_0_and_1() -> None:
+    ends = [accuracy_interval(right, n) for n in range(1, 400) for right in (0, n)]
+    assert all(low >= 0 and high <= 1 for low, high in ends)
+
+
+def test_counts_are_whole_numbers() -> None:
+    report = evaluate(*draw(20))
+    assert {type(count) for row in report.confusion for count in row} == {int}
+    assert type(report.n_tracks) is type(report.scores[0].n_tracks) is int
+
+
+def test_equally_sure_mistakes_keep_the_order_of_the_tracks() -> None:
+    sure = np.tile([0.6, 0.9], 60)
+    y = np.ones(len(sure), dtype=np.intp)
+    report = evaluate(y, np.stack([sure, 1 - sure], axis=1), ("a", "b"))
+    in_order = [f"track{i}" for i in [*range(1, 120, 2), *range(0, 120, 2)]]
+    assert [mistake.track for mistake in report.mistakes] == in_order
+
+
+def test_equally_probable_genres_count_in_their_order() -> None:
+    n_genres = 40  # more than a short sort keeps in order by itself
+    row = np.tile([0.01, 0.04], n_genres // 2)
+    genres = tuple(f"g{i}" for i in range(n_genres))
+    report = evaluate(np.arange(n_genres, dtype=np.intp), np.tile(row, (n_genres, 1)), genres)
+    assert report.top3 == pytest.approx(3 / n_genres)
+    for i, genre_is_among in enumerate([False, True, False, True, False, True, False, False]):
+        one = evaluate(np.array([i], dtype=np.intp), row[np.newaxis], genres)
+        assert one.top3 == genre_is_among
+
+
+def test_a_broken_model_is_told_in_a_whole_sentence() -> None:
+    y, probabilities = draw()
+    probabilities[3, 1] = np.nan
+    with pytest.raises(ParameterError) as caught:
+        evaluate(y, probabilities)
+    assert str(caught.value) == "probabilities hold NaN or infinity; the model is broken"
+
+
+def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, probabilities = draw()
+    monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
+    with pytest.raises(MissingExtraError, match="this needs scikit-learn") as caught:
+        evaluate(y, probabilities)
+    assert caught.value.hint == "pip install 'generify[train]'"
+
+
+def test_a_report_keeps_what_it_was_made_of() -> None:
+    y, probabilities = draw(30)
+    tracks = tuple(f"t{i}" for i in range(30))
+    report = evaluate_predictions(
+        *(y, probabilities, GENRES), tracks=tracks, experiment=EXPERIMENT, fold_accuracies=(0.5,)
+    )
+    assert (report.experiment, report.genres) == (EXPERIMENT, GENRES)
+    assert (report.n_tracks, report.fold_accuracies) == (30, (0.5,))
+    assert evaluate(y, probabilities).fold_accuracies == ()
+    bins = calibration_bins(y, probabilities)
+    assert [b.n_tracks for b in report.calibration] == [b.n_tracks for b in bins]
+    assert report.calibration_error == calibration_error(bins)
+
+
+def test_a_card_rounds_its_curves() -> None:
+    y, probabilities = draw(700, 2, seed=1)
+    for curve in summarise_report(evaluate(y, probabilities, ("a", "b")))["roc_curves"]:
+        rates = [*curve["false_positive_rate"], *curve["true_positive_rate"]]
+        assert rates == [round(rate, 4) for rate in rates]

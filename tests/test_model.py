@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -524,3 +525,137 @@ def test_what_is_no_model_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"song\.onnx is not a model that can be loaded"):
         export_model(tmp_path / "song.onnx", tmp_path / "copy.onnx")
     assert not (tmp_path / "copy.onnx").exists()
+
+
+# ------------------------------------------------------------------ answers, to the letter
+
+
+class Answering:
+    """Stand in for a session whose graph answers with given numbers."""
+
+    def __init__(self, *rows: list[float]) -> None:
+        self.rows = np.array(rows, dtype=np.float32)
+
+    def run(self, *_: object) -> list[NDArray[np.float32]]:
+        return [self.rows]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ([2.0, 6.0, 0.0], [0.25, 0.75, 0.0]),
+        ([-1.0, 1.0, 3.0], [0.0, 0.25, 0.75]),
+        ([0.0, 0.0, 1e-3], [0.0, 0.0, 1.0]),
+    ],
+)
+def test_probabilities_are_made_to_sum_to_one(
+    model: GenreModel, monkeypatch: pytest.MonkeyPatch, raw: list[float], expected: list[float]
+) -> None:
+    monkeypatch.setitem(model.__dict__, "_session", Answering(raw, [1.0, 0.0, 0.0]))
+    X = np.zeros((2, N_FEATURES), dtype=np.float32)
+    np.testing.assert_allclose(model.predict_proba(X), [expected, [1, 0, 0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "raw", [[0.0, 0.0, 0.0], [-1.0, -2.0, -3.0], [np.inf, 0.0, 0.0], [np.nan, 1.0, 1.0]]
+)
+def test_what_are_no_probabilities(
+    model: GenreModel, monkeypatch: pytest.MonkeyPatch, raw: list[float]
+) -> None:
+    monkeypatch.setitem(model.__dict__, "_session", Answering([0.2, 0.3, 0.5], raw))
+    with pytest.raises(ModelError) as caught:
+        model.predict_proba(np.zeros((2, N_FEATURES), dtype=np.float32))
+    assert str(caught.value) == "the model toy answers with what are no probabilities"
+    assert caught.value.hint == "train it again"
+
+
+def test_what_is_no_novelty(model: GenreModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    gated = GenreModel(dataclasses.replace(CARD, novelty_threshold=1.0), model.graph)
+    monkeypatch.setitem(gated.__dict__, "_session", Answering([np.inf]))
+    with pytest.raises(ModelError) as caught:
+        gated.novelty(features(0))
+    assert str(caught.value) == "the model toy answers with what is no novelty"
+    assert caught.value.hint == "train it again"
+
+
+def test_the_novelty_of_a_model_that_knows_none(model: GenreModel) -> None:
+    found = model.novelty(np.zeros((3, N_FEATURES), dtype=np.float32))
+    assert found.tolist() == [0, 0, 0]
+    assert found.dtype == np.float32
+
+
+def test_a_session_that_fails_says_what_to_do(
+    model: GenreModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(model.__dict__, "_session", object())
+    with pytest.raises(ModelError) as caught:
+        model.predict_proba(features(0))
+    assert str(caught.value) == "the model toy cannot be run"
+    assert caught.value.hint == "train it again"
+
+
+def test_features_that_are_no_numbers_in_a_whole_sentence(model: GenreModel) -> None:
+    with pytest.raises(ParameterError) as caught:
+        model.predict_proba(features(0, np.nan))
+    assert str(caught.value) == "features hold NaN or infinity"
+
+
+def test_a_model_that_answers_nonsense_says_what_to_do() -> None:
+    graph = build(weights=np.full((N_FEATURES, 3), np.nan, np.float32))
+    with pytest.raises(ModelError) as caught:
+        GenreModel.from_bytes(graph, source="broken.onnx")
+    assert caught.value.hint == "train it again"
+
+
+def test_a_model_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources: list[str] = []
+    really = model_module.open_session
+
+    def count(graph: bytes, *, source: str) -> object:
+        sources.append(source)
+        return really(graph, source=source)
+
+    monkeypatch.setattr(model_module, "open_session", count)
+    GenreModel.from_bytes(build(), source="mine.onnx").predict_proba(features(0))
+    assert sources == ["mine.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("version", "parameters", "ending"),
+    [(1, '{"n_mfcc": 20}', "mfcc v1 with other parameters"), (99, "{}", "mfcc v1")],
+)
+def test_what_differs_about_the_extractor(version: int, parameters: str, ending: str) -> None:
+    spec = ExtractorSpec("mfcc", version, parameters)
+    card = dataclasses.replace(CARD, extractor=spec)
+    with pytest.raises(ModelError) as caught:
+        GenreModel.from_bytes(build(card.to_json()), source="old.onnx")
+    assert str(caught.value) == (
+        f"old.onnx was trained on features mfcc v{version}, this Generify computes {ending}"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_no_model(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ModelError) as caught:
+        load_model(tmp_path / "pipe")
+    assert str(caught.value) == f"{tmp_path / 'pipe'} is a device or a pipe, not a file"
+    assert caught.value.hint == TRAIN_HINT
+
+
+def test_as_large_as_a_model_may_be(
+    model: GenreModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.save(tmp_path / "toy.onnx")
+    monkeypatch.setattr(model_module, "MAX_MODEL_BYTES", len(model.graph))
+    assert load_model(tmp_path / "toy.onnx") == model
+    monkeypatch.setattr(model_module, "MAX_MODEL_BYTES", len(model.graph) - 1)
+    with pytest.raises(ModelError, match="bytes, a model at most") as caught:
+        load_model(tmp_path / "toy.onnx")
+    assert caught.value.hint == TRAIN_HINT
+
+
+def test_the_names_of_models_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        load_model(tmp_path / "missing.onnx")
+    assert caught.value.hint.endswith(f"bundled models: {', '.join(list_models())}")

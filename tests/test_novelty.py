@@ -12,7 +12,7 @@ from generify.datasets import Track
 from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions
 from generify.features import get_extractor
 from generify.model import list_models, load_model
-from generify.novelty import fit_novelty, novelty_columns
+from generify.novelty import describe_missing_novelty, fit_novelty, novelty_columns
 from generify.recipe import fit_table_novelty
 from generify.table import FeatureTable
 from generify.training import fit_model
@@ -83,6 +83,44 @@ def test_without_tags_there_is_no_novelty() -> None:
     timbre = get_extractor("timbre")
     table = dataclasses.replace(_table(), columns=timbre.columns, extractor=timbre.spec)
     assert fit_table_novelty(table) is None
+
+
+def test_a_genre_by_one_artist_has_a_threshold_all_the_same() -> None:
+    table = _table()
+    tracks = tuple(dataclasses.replace(t, artist=t.genre) for t in table.tracks)
+    by_artists = fit_table_novelty(dataclasses.replace(table, tracks=tracks))
+    unnamed = tuple(dataclasses.replace(t, artist=None) for t in table.tracks)
+    by_chance = fit_table_novelty(dataclasses.replace(table, tracks=unnamed))
+    assert by_artists is not None
+    assert by_chance is not None
+    assert by_artists.threshold == by_chance.threshold
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["mfcc.mean.00"], "its features hold no tags"),
+        (["tags.root.00"], "there are too few tracks of a genre to find a threshold"),
+    ],
+)
+def test_a_model_without_novelty_says_why(names: list[str], why: str) -> None:
+    assert describe_missing_novelty(names) == (
+        f'this model cannot say "unknown" of music unlike its own: {why}'
+    )
+
+
+def test_the_card_says_that_there_is_no_novelty() -> None:
+    mfcc = get_extractor("mfcc")
+    table = dataclasses.replace(
+        _table(),
+        X=_table().X[:, : len(mfcc.columns)],
+        columns=mfcc.columns,
+        extractor=mfcc.spec,
+    )
+    limits = fit_model(table, _report(table), "lda", limits="Loud songs only.").card.limits
+    assert limits == f"Loud songs only. {describe_missing_novelty(mfcc.columns)}"
+    known = _table()
+    assert fit_model(known, _report(known), "lda", limits="Loud.").card.limits == "Loud."
 
 
 def test_the_threshold_refuses_few_known_and_all_that_is_far() -> None:

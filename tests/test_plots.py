@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -289,9 +290,19 @@ def test_timeline_waveform_is_coloured_by_genre() -> None:
     assert len(at) <= 1200
 
 
+@pytest.mark.parametrize("confidence", [0.4359, 0.29, 0.9999, 0.004])
+@pytest.mark.parametrize("unknown", [True, False])
+def test_timeline_says_what_the_terminal_says(confidence: float, unknown: bool) -> None:
+    from generify.cli.terminal import format_sure
+
+    prediction = replace(make_prediction(unknown=unknown), confidence=confidence)
+    said = words(plot_timeline(prediction)).splitlines()[0]
+    assert said.endswith(f"jazz ({format_sure(confidence)})")
+
+
 def test_timeline_says_unknown_and_tells_the_time() -> None:
     figure = plot_timeline(make_prediction(unknown=True))
-    assert "unknown, closest jazz (50%)" in words(figure)
+    assert "unknown, closest jazz (50 %)" in words(figure)
     render_figure(figure)
     labels = [label.get_text() for label in figure.axes[-1].get_xticklabels()]
     assert "00:10" in labels

@@ -87,6 +87,17 @@ def test_every_sound_is_named(music: Path, music_model: GenreModel) -> None:
         assert answers.count(genre) >= 7
 
 
+def test_a_model_without_a_threshold_does_not_name_noise(
+    music_model: GenreModel, tmp_path: Path
+) -> None:
+    assert music_model.card.novelty_threshold is None
+    noise = np.random.default_rng(0).normal(0, 0.1, 5 * RATE)
+    soundfile.write(tmp_path / "noise.wav", noise, RATE)
+    answer = predict(tmp_path / "noise.wav", music_model)
+    assert (answer.genre, answer.unknown) == (None, True)
+    assert answer.warnings[-1] == "it sounds like noise, not like music"
+
+
 def test_new_sounds_are_named(music_model: GenreModel, tmp_path: Path) -> None:
     rng = np.random.default_rng(99)
     for genre, sound in SOUNDS.items():

@@ -103,6 +103,7 @@ def test_page_says_what_was_measured_on_what(written: Path) -> None:
     assert "81 clips have no known artist." in page.words
     assert "too short: 0.2 s" in page.words
     assert "Note <b>well</b>." in page.words
+    assert "With so few test tracks (60), chance alone moves" in page.words
 
 
 def test_page_holds_every_score(written: Path) -> None:
@@ -119,6 +120,17 @@ def test_page_holds_every_score(written: Path) -> None:
     for value in (report.macro_f1, report.macro_auc, report.calibration_error):
         assert f"{value:.3f}" in page.words
     assert f"{report.top3:.1%}" in page.words
+
+
+def test_many_tracks_are_not_called_few(tmp_path: Path) -> None:
+    files = write_report(replace(make_report(), n_tracks=290), tmp_path)
+    assert "On this many test tracks (290), chance alone moves" in Page(files.html).words
+
+
+def test_the_range_of_the_folds_may_be_broken_into_two_lines(written: Path) -> None:
+    page = (written / "report.html").read_text(encoding="utf-8")
+    assert '<dd class="value">50.0% <span>to 70.0%</span></dd>' in page
+    assert "dd.value { font-size: 1.25rem; font-weight" in page
 
 
 def test_page_lists_the_surest_mistakes(written: Path) -> None:
@@ -167,6 +179,18 @@ def test_figures_are_files_and_in_the_page(written: Path) -> None:
     inside = Page(written / "report.html").pictures()
     order = ("confusion", "roc", "roc-grid", "calibration", "spectrograms")
     assert inside == [contents[f"{name}.png"] for name in order]
+
+
+def test_the_smallest_letters_of_a_figure_can_be_read(written: Path) -> None:
+    page = (written / "report.html").read_text(encoding="utf-8")
+    widths = [int(text) for text in re.findall(r'width="(\d+)"', page)]
+    drawn = [
+        int.from_bytes(b64decode(text)[16:20], "big") / 192
+        for text in re.findall(r"base64,([\w+/=]+)", page)
+    ]
+    assert [w / inches * 8.5 / 72 for w, inches in zip(widths, drawn, strict=True)] == (
+        pytest.approx([13.7] * len(drawn), abs=0.1)  # pixels; text below a figure has 14.7
+    )
 
 
 def test_json_is_the_report(written: Path) -> None:

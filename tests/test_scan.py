@@ -12,7 +12,9 @@ import soundfile
 from generify.errors import DatasetError, Failure, ModelError, ParameterError
 from generify.model import GenreModel
 from generify.prediction import Prediction, predict
+from generify.results import SongResult
 from generify.scan import find_songs, predict_songs
+from generify.scan.summary import Tally
 
 
 @pytest.fixture
@@ -118,6 +120,25 @@ def test_songs_are_named_one_after_the_other(music: Path, music_model: GenreMode
         for result, song in zip(results, songs, strict=True)
     )
     assert right >= 22  # of 24 that the model was trained on
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "ogg", "opus"])
+def test_damage_is_counted(suffix: str, tmp_path: Path, music_model: GenreModel) -> None:
+    """Whatever the format and whatever is found missing; a low sample rate is no damage."""
+    whole, cut = tmp_path / f"whole.{suffix}", tmp_path / f"cut.{suffix}"
+    rate = 8000
+    noise = np.random.default_rng(0).normal(scale=0.1, size=20 * rate)
+    kind = {"opus": {"format": "OGG", "subtype": "OPUS"}}.get(suffix, {})
+    soundfile.write(whole, noise, rate, **kind)
+    content = whole.read_bytes()
+    cut.write_bytes(content[: len(content) // 2])
+    tally = Tally()
+    for answer in predict_songs([whole, cut], music_model):
+        assert not isinstance(answer, Failure)
+        assert answer.warnings
+        tally.add(SongResult(answer))
+    assert tally.summary().damaged == (str(cut),)
+    assert tally.summary().n_damaged == 1
 
 
 def test_a_song_that_fails_stops_nothing(

@@ -288,7 +288,7 @@ def test_songs_left_alone_are_not_listened_to(songs: Path, monkeypatch: pytest.M
     assert asked == ["song.ogg"]
     assert [r.reason if isinstance(r, TagChange) else r.error_type for r in found] == [
         Reason.HAS_GENRE,
-        "TagError",
+        "AudioDecodeError",
         Reason.SURE,
     ]
 
@@ -434,11 +434,27 @@ def test_read_only_folder(song: Path) -> None:
 
 
 def test_vanished(song: Path) -> None:
-    assert "cannot be read (No such file" in spoilt_by(song, song.unlink)
+    assert "no such file" in spoilt_by(song, song.unlink)
 
 
 def test_not_audio(song: Path) -> None:
     assert "is not an audio file" in spoilt_by(song, lambda: song.write_text("words"))
+
+
+def test_sound_without_tags_that_can_be_read(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the tags alone is told in their own words."""
+    opus = songs / "song.opus"
+
+    def unreadable(path: object) -> None:
+        raise TagError(f"{path}: its tags cannot be read", hint="mend it with a tag editor")
+
+    monkeypatch.setattr(generify.tagging.writing, "read_genres", unreadable)
+    (failure,) = tag(answer(opus))
+    assert isinstance(failure, Failure)
+    assert (failure.error_type, failure.message) == (
+        "TagError",
+        f"{opus}: its tags cannot be read; mend it with a tag editor",
+    )
 
 
 def test_failures_are_passed_on(song: Path) -> None:
@@ -764,7 +780,8 @@ from types import SimpleNamespace
 from generify.tagging import TagOptions, tag_songs, undo
 import mutagen.asf, mutagen.flac, mutagen.id3, mutagen.mp4, mutagen.oggvorbis, mutagen.wave
 genre, files = sys.argv[1], [str(path) for path in sorted(Path(sys.argv[2]).glob("[!.]*"))]
-said = dict(genre=genre, confidence=1.0, unknown=False)  # a Prediction would load numpy
+# a Prediction would load numpy
+said = dict(genre=genre, confidence=1.0, unknown=False, warnings=())
 genres = [SimpleNamespace(genre=genre, probability=1.0)]
 answers = (SimpleNamespace(path=file, genres=genres, **said) for file in files)
 print("ready", flush=True)

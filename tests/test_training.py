@@ -502,6 +502,80 @@ def test_names_that_nobody_knows(make_table: TableMaker, work: object) -> None:
         work(make_table(FIVE), "lda", split="magic")
 
 
+def one_artist_a_genre(make_table: TableMaker) -> FeatureTable:
+    genres = ["rock", "jazz", "blues"] * 10
+    return make_table(genres, artists=[g if g != "rock" else None for g in genres])
+
+
+def test_a_genre_by_one_artist_is_refused_where_it_was_asked_for(make_table: TableMaker) -> None:
+    with pytest.raises(
+        DatasetError,
+        match=r"^all 10 tracks of blues are by one artist, so with the split \"artist\" it cannot "
+        r"be both trained on and tested on \(nor can jazz\)$",
+    ) as caught:
+        train_model(one_artist_a_genre(make_table), "lda", split="artist")
+    assert caught.value.hint == (
+        "add songs of other artists, leave the genre out, or judge with --split random, "
+        "which flatters"
+    )
+
+
+def test_a_genre_of_one_album_is_refused(make_table: TableMaker) -> None:
+    table = make_table(["rock", "jazz"] * 5)
+    tracks = tuple(replace(t, album=t.genre if t.genre == "jazz" else None) for t in table.tracks)
+    with pytest.raises(
+        DatasetError, match="all 5 tracks of jazz are of one album, so with the split"
+    ) as caught:
+        evaluate_recipe(replace(table, tracks=tracks), "lda", split="album")
+    assert "songs of other albums" in caught.value.hint
+
+
+def test_a_genre_of_one_recording_is_refused(make_table: TableMaker) -> None:
+    table = make_table(["rock", "jazz"] * 5)
+    table.X[1::2] = table.X[1]
+    with pytest.raises(
+        DatasetError, match="all 5 tracks of jazz are one recording, so with the split"
+    ) as caught:
+        evaluate_recipe(table, "lda")
+    assert caught.value.hint == "add other songs to it, or leave the genre out"
+
+
+def test_a_genre_by_one_artist_is_judged_at_random_by_default(make_table: TableMaker) -> None:
+    training = train_model(one_artist_a_genre(make_table), "lda")
+    experiment = training.report.experiment
+    assert experiment.split == "random"
+    assert experiment.warnings[0].startswith(
+        'judged with the split "random", which flatters: all 10 tracks of blues are by one artist'
+    )
+
+
+def test_a_genre_by_one_artist_is_calibrated_all_the_same(make_table: TableMaker) -> None:
+    # nothing to learn, so a linear classifier of 26 features is far too sure after 60 tracks
+    genres = ["rock", "jazz"] * 30
+    apart = make_table(genres, artists=genres, separation=0)
+    unknown = make_table(genres, separation=0)
+    rows = np.arange(len(genres))
+    found = recipe_module.fit_recipe(apart, rows, recipe_module.Recipe("lda")).temperature
+    assert found > 1
+    other = recipe_module.fit_recipe(unknown, rows, recipe_module.Recipe("lda")).temperature
+    assert found == other
+
+
+@pytest.mark.parametrize(
+    ("n_each", "separation", "sharpens"),
+    [(40, 0.3, False), (200, 30.0, False), (200, 0.8, True)],
+    ids=["few tracks", "no error", "errors of many"],
+)
+def test_calibration_sharpens_only_on_evidence(
+    make_table: TableMaker, n_each: int, separation: float, *, sharpens: bool
+) -> None:
+    # on so few tracks this machine says less than it knows
+    table = make_table(["rock", "jazz"] * n_each, separation=separation)
+    rows = np.arange(len(table.tracks))
+    found = recipe_module.fit_recipe(table, rows, recipe_module.Recipe("svm")).temperature
+    assert (found < 1) is sharpens
+
+
 def test_an_artist_split_without_artists(make_table: TableMaker) -> None:
     with pytest.raises(DatasetError, match="an artist split needs artists") as caught:
         evaluate_recipe(make_table(FIVE), "lda", split="artist")

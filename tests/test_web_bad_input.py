@@ -150,7 +150,7 @@ def test_path_tricks_lead_nowhere(visitor: httpx.Client, served: RunningSite, na
 @pytest.mark.parametrize("model", ["polka", "../western", "/etc/passwd", "western.onnx", "%00"])
 def test_models_are_known_by_name_only(visitor: httpx.Client, model: str) -> None:
     problem = assert_problem(send(visitor, make_song(), model=model), 422, "unknown-model")
-    assert "western, indian" in problem["detail"]
+    assert problem["hint"] == "the models here: western, indian"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def _read(line: socket.socket) -> bytes:
 
 def test_a_song_a_byte_at_a_time(visitor: httpx.Client, served: RunningSite) -> None:
     answer = b""
-    for _ in range(3):  # a byte that crosses the answer resets the line, and the answer is lost
+    for _ in range(20):  # a byte that crosses the answer resets the line, and the answer is lost
         with _connect(served) as line, suppress(AssertionError, ConnectionError):
             line.sendall(_head(10_000))
             answer = _drip(line, bytes(1000)) + _read(line)

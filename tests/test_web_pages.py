@@ -217,6 +217,21 @@ def test_a_model_of_ones_own_has_a_page(cards: tuple[ModelCard, ...]) -> None:
     assert "/western" not in _Reader(home.text).all("href")
 
 
+def test_a_model_of_ones_own_is_in_the_navigation(cards: tuple[ModelCard, ...]) -> None:
+    client = site(cards[0], replace(cards[1], name="mine"))
+    menu = client.get("/").text.partition("<nav")[2].partition("</nav>")[0]
+    assert '<li><a href="/western">Western</a></li>' in menu
+    assert '<li><a href="/worlds/mine">Mine</a></li>' in menu
+
+
+def test_genres_without_test_songs_have_dashes(cards: tuple[ModelCard, ...]) -> None:
+    metrics = dict(cards[0].metrics)
+    untested = {"n_tracks": 0, "recall": 0.0, "precision": 0.0, "roc_auc": None}
+    metrics["scores"] = [{**metrics["scores"][0], **untested}]
+    page = site(replace(cards[0], metrics=metrics)).get("/models").text
+    assert ">0</td>" + 3 * '<td class="number">–</td>' in page
+
+
 def test_a_card_without_figures_is_shown(cards: tuple[ModelCard, ...]) -> None:
     client = site(replace(cards[0], metrics={}, limits="", licence="", attribution="", date=""))
     for path in ("/", "/western", "/models"):

@@ -4,7 +4,7 @@ Ogg and ADTS files are streams: whoever decodes one that was cut gives what ther
 word. But the last page of an Ogg stream is marked and says how far it went, and the last frame of
 ADTS is whole. Nothing is decoded here.
 
-In it: :func:`describe_ending`.
+In it: :func:`describe_ending`, :func:`tells_of_damage`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from generify.containers import TORN, adts_frame_length, skip_id3v2
 
-__all__ = ["describe_ending"]
+__all__ = ["describe_ending", "tells_of_damage"]
 
 # RFC 3533: a page has a head of 27 bytes, at most 255 lengths, and at most 255 bytes for each.
 _HEAD_BYTES = 27
@@ -23,6 +23,27 @@ _PAGE_BYTES = _HEAD_BYTES + 255 + 255 * 255
 _FIRST, _LAST = 2, 4  # flags of a page
 _ROUNDING = 0.1  # seconds
 _FROM_START = 5.0  # seconds that the first page may hold; a recorded broadcast begins far later
+
+
+def tells_of_damage(warning: str) -> bool:
+    """Tell warnings that a part of a song is missing from those of another kind.
+
+    Parameters
+    ----------
+    warning : str
+        One of a prediction's warnings, which results on disk keep as texts.
+
+    Returns
+    -------
+    bool
+        Whether it says that the file is damaged.
+
+    Examples
+    --------
+    >>> tells_of_damage("9.8 s of 30.0 s could be decoded; the file is damaged or cut short")
+    True
+    """
+    return warning.endswith("damaged or cut short")
 
 
 def describe_ending(path: str | Path, fmt: str | None, duration: float) -> str:

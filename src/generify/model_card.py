@@ -109,6 +109,14 @@ class ModelCard:
     date: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def unknown(self) -> str:
+        """What the model gives no genre to, in words."""
+        sounds = "noise, pure tones, speech and single sounds"
+        if self.novelty_threshold is None:
+            return f"{sounds} only, not music unlike its own"
+        return f"{sounds}, and music unlike its own"
+
     def to_json(self) -> str:
         """Write the card as JSON.
 

@@ -4,7 +4,8 @@ The novelty of a song is its squared Mahalanobis distance from the nearest genre
 that a few known songs exceed, the answer is "unknown". It is fitted where features include tags:
 other features alone do not tell songs from speech (``benchmarks/novelty.py`` shows the trade-off).
 
-In it: :class:`Novelty`, :func:`fit_novelty`, :func:`novelty_columns`.
+In it: :class:`Novelty`, :func:`fit_novelty`, :func:`novelty_columns`,
+:func:`describe_missing_novelty`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REFUSED", "Novelty", "fit_novelty", "novelty_columns"]
+__all__ = ["REFUSED", "Novelty", "describe_missing_novelty", "fit_novelty", "novelty_columns"]
 
 REFUSED = 0.04  # share of known songs that may be called unknown
 
@@ -49,6 +50,30 @@ def novelty_columns(names: Sequence[str]) -> NDArray[np.float64]:
     if _NEEDED not in groups:
         return np.zeros(len(names))
     return np.array([_WEIGHTS.get(group, 1.0) for group in groups])
+
+
+def describe_missing_novelty(names: Sequence[str]) -> str:
+    """Say what a model without novelty cannot do, and why.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of all its features.
+
+    Returns
+    -------
+    str
+        For its card and for whoever trained it.
+
+    Examples
+    --------
+    >>> describe_missing_novelty(["mfcc.mean.00"])
+    'this model cannot say "unknown" of music unlike its own: its features hold no tags'
+    """
+    why = "its features hold no tags"
+    if novelty_columns(names).any():
+        why = "there are too few tracks of a genre to find a threshold"
+    return f'this model cannot say "unknown" of music unlike its own: {why}'
 
 
 @dataclass(frozen=True)

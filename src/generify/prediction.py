@@ -279,13 +279,12 @@ def _narrow_warning(excerpts: Excerpts) -> tuple[str, ...]:
 
 def _doubt(model: GenreModel, excerpts: Excerpts, novelty: float) -> str:
     """Say why a song is unknown whatever its probabilities; empty where nothing speaks for it."""
-    threshold = model.card.novelty_threshold
-    if threshold is None:
-        return ""
     sound = describe_non_music(excerpts.at(CHECK_SAMPLE_RATE))
     if sound:
         return f"it sounds like {sound}, not like music"
-    return "it is unlike everything the model has heard" if novelty > threshold else ""
+    threshold = model.card.novelty_threshold
+    unlike = threshold is not None and novelty > threshold
+    return "it is unlike everything the model has heard" if unlike else ""
 
 
 def _styles(excerpts: Excerpts) -> tuple[StyleScore, ...]:

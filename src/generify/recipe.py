@@ -7,6 +7,8 @@ In it: :class:`Recipe`, :class:`FittedRecipe`, :func:`fit_recipe`, :func:`split_
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +22,7 @@ from generify.classifiers import (
     fit_temperature,
     make_classifier,
 )
-from generify.datasets.splits import Split, make_split, possible_splits
+from generify.datasets.splits import Split, group_key, make_split, possible_splits
 from generify.errors import DatasetError
 from generify.novelty import REFUSED, fit_novelty, novelty_columns
 from generify.table import FeatureTable
@@ -35,6 +37,8 @@ __all__ = [
 ]
 
 _N_CALIBRATION_FOLDS = 5
+_N_NOVELTY_FOLDS = 10
+_N_EVIDENCE = 200  # tracks; fewer do not show that a classifier is surer than it says
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ def fit_recipe(table: FeatureTable, rows: NDArray[np.intp], recipe: Recipe) -> F
     Returns
     -------
     FittedRecipe
-        Its temperature is 1 where there are too few tracks to calibrate by.
+        Its temperature is 1 where there are too few tracks to calibrate by, and below 1 only where
+        200 tracks or more, some of them named wrongly, speak for it.
 
     Raises
     ------
@@ -146,16 +151,16 @@ def _find_temperature(table: FeatureTable, recipe: Recipe) -> float:
         y, probabilities = _cross_predict(table, recipe)
     except DatasetError:
         return 1.0
-    return fit_temperature(y, probabilities)
+    temperature = fit_temperature(y, probabilities)
+    # Where nothing is named wrongly, the best temperature is the lowest: all would be certain.
+    faultless = bool((probabilities.argmax(axis=1) == y).all())
+    return max(1.0, temperature) if faultless or len(y) < _N_EVIDENCE else temperature
 
 
 def _cross_predict(
     table: FeatureTable, recipe: Recipe
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    split = "artist" if "artist" in possible_splits(table.tracks) else "random"
-    inner = split_table(
-        table, split, n_folds=_N_CALIBRATION_FOLDS, random_state=recipe.random_state
-    )
+    inner = _folds_within(table, _N_CALIBRATION_FOLDS, recipe.random_state)
     parts = []
     for fold in inner.folds:
         pipeline = _fit_pipeline(table.X[fold.train], table.y[fold.train], recipe)
@@ -164,6 +169,14 @@ def _cross_predict(
         )
     tested = np.concatenate([fold.test for fold in inner.folds])
     return table.y[tested], np.concatenate(parts)
+
+
+def _folds_within(table: FeatureTable, n_folds: int, random_state: int) -> Split:
+    """Keep artists on one side where that is possible: random folds are better than none."""
+    if "artist" in possible_splits(table.tracks):
+        with suppress(DatasetError):
+            return split_table(table, "artist", n_folds=n_folds, random_state=random_state)
+    return split_table(table, "random", n_folds=n_folds, random_state=random_state)
 
 
 @dataclass(frozen=True)
@@ -196,15 +209,14 @@ def fit_table_novelty(table: FeatureTable, random_state: int = 0) -> FittedNovel
     -------
     FittedNovelty or None
         The share :data:`generify.novelty.REFUSED` of known songs, each scored by a fit that had
-        heard neither it nor its artist, exceeds the threshold. None where the features cannot tell
-        (they lack tags) or there are too few tracks.
+        heard neither it nor (where the artists allow it) its artist, exceeds the threshold. None
+        where the features cannot tell (they lack tags) or there are too few tracks.
     """
     used = novelty_columns(table.columns)
     if not used.any():
         return None
-    split = "artist" if "artist" in possible_splits(table.tracks) else "random"
     try:
-        folds = split_table(table, split, n_folds=10, random_state=random_state).folds
+        folds = _folds_within(table, _N_NOVELTY_FOLDS, random_state).folds
     except DatasetError:
         return None
     scores = [
@@ -240,10 +252,46 @@ def split_table(table: FeatureTable, split: str, *, n_folds: int, random_state: 
     ParameterError
         When there is no such split.
     """
+    _check_groups(table, split)
     return make_split(
         split,
         table.tracks,
         duplicates=table.duplicates,
         n_folds=n_folds,
         random_state=random_state,
+    )
+
+
+def _check_groups(table: FeatureTable, split: str) -> None:
+    """Refuse genres that cannot be on two sides, in words that say why."""
+    if split in ("artist", "album"):
+        keys = [group_key(split, track) for track in table.tracks]
+        how = "by one artist" if split == "artist" else "of one album"
+        hint = f"add songs of other {split}s, leave the genre out, or judge with --split random, "
+        _refuse_alone(table, keys, f'{how}, so with the split "{split}"', hint + "which flatters")
+    if split in ("artist", "album", "random"):
+        what = f'one recording, so with the split "{split}"'
+        _refuse_alone(
+            table, table.duplicates, what, "add other songs to it, or leave the genre out"
+        )
+
+
+def _refuse_alone(
+    table: FeatureTable, keys: Sequence[str | int | None], what: str, hint: str
+) -> None:
+    """Refuse genres of two tracks or more that all have one key; None is no key."""
+    alone = []
+    for number, genre in enumerate(table.genres):
+        rows = np.flatnonzero(table.y == number)
+        found = {keys[row] for row in rows.tolist()}
+        if len(rows) > 1 and len(found) == 1 and None not in found:
+            alone.append((genre, len(rows)))
+    if not alone:
+        return
+    (genre, n_tracks), *others = alone
+    more = f" (nor can {', '.join(other for other, _ in others)})" if others else ""
+    raise DatasetError(
+        f"all {n_tracks} tracks of {genre} are {what} it cannot be both trained on and "
+        f"tested on{more}",
+        hint=hint,
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 
 import numpy as np
@@ -21,10 +21,11 @@ import numpy as np
 from generify import defaults
 from generify.classifiers import list_classifiers, to_onnx
 from generify.datasets import Track
-from generify.datasets.splits import possible_splits
+from generify.datasets.splits import Split, possible_splits
 from generify.errors import DatasetError, ParameterError
 from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions, summarise_report
 from generify.model import CARD_KEY, GenreModel, ModelCard, track_fingerprint
+from generify.novelty import describe_missing_novelty
 from generify.recipe import FittedNovelty, Recipe, fit_recipe, fit_table_novelty, split_table
 from generify.table import FeatureTable
 
@@ -58,6 +59,12 @@ class Training:
 
     model: GenreModel
     report: EvaluationReport
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What weakens the figure, and what the model cannot do: tuple of str."""
+        limits = self.model.card.limits
+        return (*self.report.experiment.warnings, *((limits,) if limits else ()))
 
 
 def default_split(tracks: Sequence[Track]) -> str:
@@ -113,7 +120,7 @@ def evaluate_recipe(
     classifier : str
         Name of the classifier.
     split : str, optional
-        Name of the split; :func:`default_split` by default.
+        Name of the split; :func:`default_split` by default, random where that fails.
     n_folds : int
         Folds, where the split has no lists of its own.
     random_state : int
@@ -136,9 +143,7 @@ def evaluate_recipe(
         When scikit-learn is not installed.
     """
     _check_learnable(table)
-    chosen = split_table(
-        table, split or default_split(table.tracks), n_folds=n_folds, random_state=random_state
-    )
+    chosen = _choose_split(table, split, n_folds, random_state)
     rows, parts, accuracies = [], [], []
     for number, fold in enumerate(chosen.folds, start=1):
         fitted = fit_recipe(table, fold.train, Recipe(classifier, random_state))
@@ -168,6 +173,19 @@ def evaluate_recipe(
     )
 
 
+def _choose_split(table: FeatureTable, split: str | None, n_folds: int, random_state: int) -> Split:
+    if split is not None:
+        return split_table(table, split, n_folds=n_folds, random_state=random_state)
+    try:
+        default = default_split(table.tracks)
+        return split_table(table, default, n_folds=n_folds, random_state=random_state)
+    except DatasetError as err:
+        # Whoever named no split gets a figure all the same; the report says what it is worth.
+        chosen = split_table(table, "random", n_folds=n_folds, random_state=random_state)
+        why = f'judged with the split "random", which flatters: {err}'
+        return replace(chosen, warnings=(why, *chosen.warnings))
+
+
 def compare_classifiers(
     table: FeatureTable,
     classifiers: Sequence[str] | None = None,
@@ -186,7 +204,7 @@ def compare_classifiers(
     classifiers : sequence of str, optional
         Names of the classifiers; all by default.
     split : str, optional
-        Name of the split; :func:`default_split` by default.
+        Name of the split; :func:`default_split` by default, random where that fails.
     n_folds : int
         Folds, where the split has no lists of its own.
     random_state : int
@@ -241,7 +259,8 @@ def train_model(
     name : str
         The model's name.
     split : str, optional
-        Split on which the recipe is judged; :func:`default_split` by default.
+        Split on which the recipe is judged; :func:`default_split` by default, random where that
+        fails.
     hold_out : bool
         Whether tracks marked ``test`` are kept from the model, so that it can be measured on them
         afterwards.
@@ -347,7 +366,7 @@ def fit_model(
         novelty_threshold=None if novelty is None else round(novelty.threshold, 4),
         licence=licence,
         attribution=attribution,
-        limits=limits,
+        limits=limits if novelty else f"{limits} {describe_missing_novelty(table.columns)}".strip(),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         libraries={library: metadata.version(library) for library in _LIBRARIES},
     )

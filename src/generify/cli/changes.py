@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ChangeTable"]
 
-_GENRE_WIDTH = 18
+_WIDEST_GENRES = 30  # names of a person's own may be of any length
+_OTHERS_WIDTH = 12  # genres of any program; most are one, and longer ones go on in the next line
 _WHY_WIDTH = 16
+_LEAST_NAME = 12  # on a narrow terminal
 _LONGEST_NAME = 40
 
 
@@ -52,11 +54,19 @@ class ChangeTable:
         self._journal = options.journal if options else journal
         self._begun = False
 
-    def show(self, changes: Iterable[TagChange | Failure], files: Sequence[Path] = ()) -> None:
-        """Print all, and end with what the failures amount to; the files, where known before."""
+    def show(
+        self,
+        changes: Iterable[TagChange | Failure],
+        files: Sequence[Path] = (),
+        genres: Sequence[str] = (),
+    ) -> None:
+        """Print all, and end with what the failures amount to.
+
+        Files, and genres that may be written, make the columns fit, where they are known before.
+        """
         go_on_unread()  # a reader who has had enough must not leave half of the songs undone
         results: list[TagChange | Failure] = []
-        rows = self._make_rows(files)
+        rows = self._make_rows(files, genres)
         with progress_bar("tagging" if self._options else "bringing back") as progress:
             progress(0, len(files))
             for change in changes:
@@ -69,12 +79,23 @@ class ChangeTable:
         if any(isinstance(result, Failure) for result in results):
             raise typer.Exit(1)
 
-    def _make_rows(self, files: Sequence[Path]) -> RowPrinter:
+    def _make_rows(self, files: Sequence[Path], genres: Sequence[str]) -> RowPrinter:
         from rich.cells import cell_len
 
         longest = max((cell_len(file.name) for file in files), default=_LONGEST_NAME)
-        room = stdout_width() - 2 * _GENRE_WIDTH - _WHY_WIDTH - 9
-        return RowPrinter((max(12, min(longest, room)), _GENRE_WIDTH, _GENRE_WIDTH))
+        old, new = self._genre_widths(sorted(map(cell_len, genres), reverse=True))
+        room = stdout_width() - old - new - _WHY_WIDTH - 9
+        return RowPrinter((max(len("song"), min(longest, max(_LEAST_NAME, room))), old, new))
+
+    def _genre_widths(self, lengths: Sequence[int]) -> tuple[int, int]:
+        """Give the widths for the genres before and after, from how long the model's are."""
+        most = lengths[: self._options.max_genres if self._options else 1]
+        written = min(sum(most) + 2 * max(0, len(most) - 1), _WIDEST_GENRES)
+        if not self._options:  # an undo
+            return written, _OTHERS_WIDTH
+        any_before = self._options.overwrite or self._is_dry
+        old = _OTHERS_WIDTH if any_before else len(_listed(()))
+        return old, max(written, len(self._titles[1]))
 
     @property
     def _is_dry(self) -> bool:

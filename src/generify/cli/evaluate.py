@@ -23,6 +23,7 @@ from generify.cli.options import (
     split_genres,
 )
 from generify.cli.results import (
+    judge_model,
     open_report,
     print_report,
     read_features,
@@ -63,7 +64,7 @@ def evaluate(
 ) -> None:
     """Measure accuracy, and say on which split."""
     from generify.model import load_model
-    from generify.training import evaluate_model, evaluate_recipe
+    from generify.training import evaluate_recipe
 
     if len(inputs) > 2:
         raise ParameterError(f"expected [MODEL] DATASET, got {len(inputs)} arguments")
@@ -79,7 +80,7 @@ def evaluate(
         no_cache=no_cache,
     )
     if model is not None:
-        result = evaluate_model(model, table, split=split, include_seen=include_seen)
+        result = judge_model(model, table, inputs[-1], split=split, include_seen=include_seen)
     else:
         with progress_bar("evaluating") as progress:
             result = evaluate_recipe(table, classifier, split=split, step=progress)

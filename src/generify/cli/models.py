@@ -28,9 +28,8 @@ _group = typer.Typer(
 _MODEL_HELP = "Model file, or name of a bundled model."
 _Model = typer.Argument(metavar="MODEL", help=_MODEL_HELP, show_default=False)
 _Output = typer.Option(
-    *("--output", "-o"), metavar="PATH", help="File (.onnx) or folder to copy to.",
-    show_default=False,
-)  # fmt: skip
+    "--output", "-o", metavar="PATH", help="File (.onnx) or folder to copy to.", show_default=False
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -103,6 +102,7 @@ def _lines(card: ModelCard) -> list[tuple[str, str]]:
         ("classifier", card.classifier),
         ("trained on", f"{card.dataset}, {sum(card.n_tracks.values())} tracks"),
         *_measured(card),
+        ("unknown", card.unknown),
         ("licence", card.licence or "not stated"),
         ("credit", card.attribution or "not stated"),
     ]

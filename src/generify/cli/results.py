@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -10,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from generify.cli.checks import check_extra, check_folder
 from generify.cli.terminal import format_percent, print_table, print_text, progress_bar, say
+from generify.errors import DatasetError
 
 if TYPE_CHECKING:
     from generify.datasets import Track
     from generify.evaluation import EvaluationReport
+    from generify.model import GenreModel
     from generify.table import FeatureTable
 
 __all__ = [
+    "judge_model",
     "open_report",
     "print_comparison",
     "print_report",
@@ -73,6 +77,24 @@ def read_features(
         return load_features(dataset, features, how)
 
 
+def judge_model(
+    model: GenreModel, table: FeatureTable, dataset: str, *, split: str | None, include_seen: bool
+) -> EvaluationReport:
+    """Judge a model; where it has heard everything, say what to type instead."""
+    from generify.training import evaluate_model
+
+    try:
+        return evaluate_model(model, table, split=split, include_seen=include_seen)
+    except DatasetError as err:
+        if "--include-seen" in err.hint:
+            err.hint = (
+                f"judge its recipe instead: generify evaluate {shlex.quote(dataset)} "
+                f"--features {model.card.extractor.name} --classifier {model.card.classifier}; "
+                "or give --include-seen"
+            )
+        raise
+
+
 def print_report(report: EvaluationReport) -> None:
     """Print the figures of a report, the split with them."""
     experiment = report.experiment
@@ -97,6 +119,8 @@ def print_report(report: EvaluationReport) -> None:
 
 
 def _score_cells(score: Any) -> list[str]:
+    if not score.n_tracks:  # nothing was tested, which is not the same as nothing found
+        return [score.genre, "0", *["–"] * 4]
     figures = (score.precision, score.recall, score.f1, score.roc_auc)
     return [score.genre, str(score.n_tracks), *map(_decimal, figures)]
 
@@ -142,8 +166,8 @@ def print_comparison(reports: Sequence[EvaluationReport], titles: Sequence[str])
                 title,
                 f"{100 * r.accuracy:.1f} %",
                 f"{100 * r.low:.1f} to {100 * r.high:.1f}",
-                f"{r.macro_f1:.2f}",
-                f"{r.macro_auc:.2f}",
+                _decimal(r.macro_f1),
+                _decimal(r.macro_auc),
             ]
             for title, r in ranked
         ],

@@ -18,7 +18,7 @@ from generify.cli.terminal import (
 
 if TYPE_CHECKING:
     from generify.agreement import Agreement, TagRow
-    from generify.scan import FailureGroup, Scan, ScanSummary
+    from generify.scan import Scan, ScanSummary
 
 __all__ = ["compare", "print_agreement", "print_summary"]
 
@@ -27,17 +27,20 @@ _ROWS = 20
 
 
 def print_summary(summary: ScanSummary, heard: Heard) -> None:
-    """Print genres as bars, failures with their reasons, and how fast it went."""
+    """Print genres as bars, damage, failures with their reasons, and how fast it went."""
     rows = list(summary.genres.items())
     rows += [("unknown", summary.n_unknown)] if summary.n_unknown else []
     if rows:
         _print_bars(rows, summary.n_songs - summary.n_failed)
+    if summary.n_damaged:
+        _print_songs("damaged", "heard in part", summary.n_damaged, summary.damaged)
     for group in summary.failures:
-        _print_failures(group)
+        _print_songs("failed", group.reason, group.n_songs, group.paths)
+    damaged = f"{summary.n_damaged} damaged, " if summary.n_damaged else ""
     hours = summary.duration / 3600
     print_text(
         f"{summary.n_songs} songs, {hours:.1f} hours of audio, {summary.n_unknown} unknown, "
-        f"{summary.n_failed} failed"
+        f"{damaged}{summary.n_failed} failed"
     )
     if heard.n_songs:
         print_text(f"heard {heard.n_songs} in {format_time(heard.seconds)}: {heard.rates}")
@@ -59,11 +62,11 @@ def _block() -> str:
     return "█"
 
 
-def _print_failures(group: FailureGroup) -> None:
-    print_text(f"failed: {group.n_songs} × {group.reason}")
-    for path in group.paths:
+def _print_songs(what: str, why: str, n_songs: int, paths: Sequence[str]) -> None:
+    print_text(f"{what}: {n_songs} × {why}")
+    for path in paths:
         print(f"  {path}")  # in one piece, to be copied
-    more = group.n_songs - len(group.paths)
+    more = n_songs - len(paths)
     if more:
         print(f"  and {more} more")
 

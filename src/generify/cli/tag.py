@@ -79,17 +79,18 @@ def tag(
     )
     table = ChangeTable(how, ("now", "would be") if dry_run else ("was", "is now"), options)
     if results:
-        table.show(tag_scanned(results, songs, options))
+        table.show(*tag_scanned(results, songs, options))
     else:
         table.show(*tag_unheard(songs, model, options))
 
 
 def _undo(journal: Path | None, how: Format) -> None:
-    from generify.tagging import undo
+    from generify.tagging import MUSICBRAINZ_NAMES, undo
     from generify.tagging.journal import latest_journal
 
     kept = journal or latest_journal()
-    ChangeTable(how, ("was", "is now"), journal=kept).show(undo(kept))
+    genres = tuple(MUSICBRAINZ_NAMES.values())  # most likely; the journal is read as it is undone
+    ChangeTable(how, ("was", "is now"), journal=kept).show(undo(kept), genres=genres)
 
 
 def _check_given(undo_run: bool, songs: bool, dry_run: bool) -> None:

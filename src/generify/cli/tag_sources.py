@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["tag_scanned", "tag_unheard"]
 
+# The changes, the files that they will be of, and the genres that may be written, both as far as
+# they are known before.
+_Tagged = tuple["Iterator[TagChange | Failure]", Sequence[Path], Sequence[str]]
 
-def tag_unheard(
-    songs: Sequence[Path], model: str, options: TagOptions
-) -> tuple[Iterator[TagChange | Failure], Sequence[Path]]:
-    """Give the changes, and the files that they will be of."""
+
+def tag_unheard(songs: Sequence[Path], model: str, options: TagOptions) -> _Tagged:
+    """Listen to songs and tag them."""
     from generify.model import load_model
     from generify.scan import find_songs
     from generify.scan.finding import check_any_there
@@ -31,26 +33,26 @@ def tag_unheard(
     genre_model = load_model(model)
     _warn_of_strangers(options.vocabulary, genre_model.genres)
     changes = tag_files(found.files, genre_model, options)
-    return chain(found.failures, changes), found.files
+    return chain(found.failures, changes), found.files, _written(genre_model.genres, options)
 
 
-def tag_scanned(
-    results: Path, songs: Sequence[Path], options: TagOptions
-) -> Iterator[TagChange | Failure]:
+def tag_scanned(results: Path, songs: Sequence[Path], options: TagOptions) -> _Tagged:
     """Tag what a scan wrote; only the given songs, where some are given."""
     from generify.results import read_song_results
     from generify.scan import find_songs
     from generify.tagging import tag_results
 
-    answers = _checked(read_song_results(results), options)
+    answers, genres = _with_genres(read_song_results(results))
+    _warn_of_strangers(options.vocabulary if genres else (), genres)
+    names = _written(genres, options)
     if not songs:
-        return tag_results(answers, options)
+        return tag_results(answers, options), (), names
     for song in songs:
         _check_exists(song)
     found = find_songs(songs)
     wanted = _Wanted(found.files)
     changes = tag_results(wanted.among(answers), options)
-    return chain(found.failures, changes, wanted.missed(songs, results))
+    return chain(found.failures, changes, wanted.missed(songs, results)), (), names
 
 
 def _warn_of_strangers(vocabulary: Iterable[str], genres: Iterable[str]) -> None:
@@ -75,15 +77,20 @@ def _warn_of_strangers(vocabulary: Iterable[str], genres: Iterable[str]) -> None
     print_warnings(strangers)
 
 
-def _checked(answers: Iterator[SongResult], options: TagOptions) -> Iterator[SongResult]:
-    """Give the answers; with the first that names genres, warn of others in --map."""
-    warned = not options.vocabulary
-    for answer in answers:
-        if not warned and not isinstance(answer.answer, Failure):
-            warned = True
-            genres = (genre.genre for genre in answer.answer.genres)
-            _warn_of_strangers(options.vocabulary, genres)
-        yield answer
+def _with_genres(answers: Iterator[SongResult]) -> tuple[Iterator[SongResult], Sequence[str]]:
+    """Give all answers and the genres of the first that is no failure, which are the model's."""
+    read: list[SongResult] = []
+    for result in answers:
+        read.append(result)
+        if not isinstance(result.answer, Failure):
+            return chain(read, answers), [g.genre for g in result.answer.genres]
+    return iter(read), ()
+
+
+def _written(genres: Iterable[str], options: TagOptions) -> Sequence[str]:
+    from generify.tagging.vocabulary import name_in_tags
+
+    return [name_in_tags(genre, options.vocabulary) for genre in genres]
 
 
 def _check_exists(song: Path) -> None:

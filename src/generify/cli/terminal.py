@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from generify.errors import Failure, GenerifyError
+from generify.percent import format_percent, format_sure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -219,25 +220,6 @@ class RowPrinter:
         with self._console.capture() as caught:
             self._console.print(grid)
         print(caught.get(), end="", flush=True)
-
-
-def format_percent(share: float) -> str:
-    """Give a share as whole percent; what is nearly all or nothing does not become either."""
-    if 0.995 <= share < 1:
-        return "> 99 %"
-    return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
-
-
-def format_sure(probability: float) -> str:
-    """Give how sure a model is as whole percent, cut and not rounded.
-
-    59.7 % must not look like the 60 % that ``--min-confidence 0.6`` asks for.
-    """
-    if 0 < probability < 0.01:
-        return "< 1 %"
-    whole = round(100 * probability)
-    too_much = whole / 100 > probability and whole < 100
-    return format_percent((whole - 1) / 100 if too_much else probability)
 
 
 def format_bytes(n_bytes: int) -> str:

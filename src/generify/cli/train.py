@@ -89,7 +89,7 @@ def train(
             table, classifier, name=output.stem, split=split, hold_out=hold_out, step=progress
         )
     training.model.save(output)
-    print_warnings(training.report.experiment.warnings)
+    print_warnings(training.warnings)
     print_failures(table.failures)
     print_report(training.report)
     if folder is not None:

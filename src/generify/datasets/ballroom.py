@@ -36,6 +36,7 @@ _NAME = re.compile(r"Albums-(?P<album>.+)-\d{2}|Media-\d{6}", re.ASCII)
 _FACTS = DatasetFacts(
     name="ballroom",
     title="Ballroom",
+    short_title="Ballroom",
     summary="8 ballroom dances, 698 clips of about 30 s",
     citation=(
         "F. Gouyon, A. Klapuri, S. Dixon, M. Alonso, G. Tzanetakis, C. Uhle and P. Cano, "

@@ -4,8 +4,8 @@ A reader looks at names only and gives a :class:`Dataset` of what *should* be au
 :mod:`generify.datasets.reading` then looks into the files. A published dataset is one module with
 one :class:`KnownDataset` in it.
 
-In it: :class:`Track`, :class:`Dataset`, :class:`KnownDataset`; for its modules :func:`read_clips`
-and :func:`no_published_split`.
+In it: :class:`Track`, :class:`Dataset`, :class:`KnownDataset`; for its modules :func:`read_clips`,
+:func:`name_copy`, :func:`genres_here` and :func:`no_published_split`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,18 @@ from generify.datasets.facts import DatasetFacts
 from generify.datasets.listing import Listing, has_audio_suffix, may_be_audio
 from generify.errors import DatasetError, Failure
 
-__all__ = ["Dataset", "KnownDataset", "Track", "no_published_split", "read_clips"]
+__all__ = [
+    "Dataset",
+    "KnownDataset",
+    "Track",
+    "genres_here",
+    "name_copy",
+    "no_published_split",
+    "read_clips",
+]
+
+# A copy with less than this share of the tracks is somebody's own choice from them.
+_NEARLY_WHOLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,8 @@ class Dataset:
     Attributes
     ----------
     name : str
-        Name of the published dataset, else of the folder or manifest.
+        Name of the published dataset where (nearly) all of it is here, else of the folder or
+        manifest.
     tracks : tuple of Track
         In a fixed order that does not depend on the file system.
     genres : tuple of str
@@ -151,10 +163,71 @@ def read_clips(
         elif track is None and has_audio_suffix(file):
             failures.append(Failure.from_error(listing.root / file, stranger))
     tracks.sort(key=lambda track: (track.track, track.path or ""))
-    missing = sorted(set(published) - {track.track for track in tracks})
+    here = {track.track for track in tracks}
+    name, warnings = name_copy(listing, facts, tracks, len(here))
     return Dataset(
-        facts.name, tuple(tracks), facts.genres, tuple(failures), facts, missing=tuple(missing)
+        name,
+        tuple(tracks),
+        genres_here(listing, facts, tracks),
+        tuple(failures),
+        facts,
+        warnings,
+        tuple(sorted(set(published) - here)),
     )
+
+
+def name_copy(
+    listing: Listing, facts: DatasetFacts, tracks: Sequence[Track], n_here: int
+) -> tuple[str, tuple[str, ...]]:
+    """Name a copy of a published dataset: after its folder where much of it is not here.
+
+    Parameters
+    ----------
+    listing : Listing
+        The files below the root.
+    facts : DatasetFacts
+        What is known of the dataset.
+    tracks : sequence of Track
+        Those that are here.
+    n_here : int
+        How many of ``facts.n_tracks`` are here.
+
+    Returns
+    -------
+    name : str
+        Of the dataset or of the folder.
+    warnings : tuple of str
+        Where it is the folder's: that and why published facts are used.
+    """
+    if n_here >= _NEARLY_WHOLE * facts.n_tracks:
+        return facts.name, ()
+    folder = listing.root.resolve().name
+    known = "artists" if any(track.artist for track in tracks) else "facts"
+    return folder, (
+        f"{folder} looks like part of {facts.short_title} "
+        f"({n_here:,} of {facts.n_tracks:,} clips): its published {known} are used",
+    )
+
+
+def genres_here(listing: Listing, facts: DatasetFacts, tracks: Iterable[Track]) -> tuple[str, ...]:
+    """Name the genres of a published dataset that a copy has tracks or a folder of.
+
+    Parameters
+    ----------
+    listing : Listing
+        The files below the root.
+    facts : DatasetFacts
+        What is known of the dataset.
+    tracks : iterable of Track
+        Those that are here.
+
+    Returns
+    -------
+    tuple of str
+        In the order of ``facts.genres``.
+    """
+    here = {track.genre for track in tracks}.union(listing.folders)
+    return tuple(genre for genre in facts.genres if genre in here)
 
 
 def no_published_split(name: str, tracks: Sequence[Track]) -> None:

@@ -86,6 +86,8 @@ class DatasetFacts:
         Pairs of tracks that are known to be the same recording.
     notes : tuple of str
         What to know before trusting a figure measured on it, one line each.
+    short_title : str
+        What a sentence calls it.
     """
 
     name: str
@@ -103,6 +105,7 @@ class DatasetFacts:
     faults: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     duplicates: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    short_title: str = ""
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from generify.datasets.base import Dataset, KnownDataset, Track, read_clips
+from generify.datasets.base import Dataset, KnownDataset, Track, genres_here, name_copy, read_clips
 from generify.datasets.facts import DatasetFacts, Download
 from generify.datasets.listing import Listing
 from generify.errors import DatasetError, Failure, ParameterError
@@ -84,6 +84,7 @@ def _facts(
     return DatasetFacts(
         name=f"fma-{subset}",
         title=f"Free Music Archive (FMA), {subset}",
+        short_title=f"FMA {subset}",
         summary=holds,
         citation=(
             "M. Defferrard, K. Benzi, P. Vandergheynst and X. Bresson, "
@@ -199,13 +200,14 @@ def _read(listing: Listing) -> Dataset:
     failures = [Failure.from_error(str(track.path), unknown) for track, row in described if not row]
     missing = tuple(sorted(_of_subset(metadata.elsewhere, facts)))
     nameless = sorted({t.track for t, row in described if row and not row.track.genre})
+    name, part = name_copy(listing, facts, tracks, facts.n_tracks - len(missing))
     return Dataset(
-        facts.name,
+        name,
         tracks,
-        facts.genres,
+        genres_here(listing, facts, tracks),
         found.failures + tuple(failures),
         facts,
-        warnings=tuple(_warnings(facts, missing, nameless)),
+        warnings=(*part, *_warnings(facts, () if part else missing, nameless)),
         missing=missing,
     )
 

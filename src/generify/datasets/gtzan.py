@@ -53,6 +53,7 @@ _GENRES = (
 _FACTS = DatasetFacts(
     name="gtzan",
     title="GTZAN genre collection",
+    short_title="GTZAN",
     summary="10 Western genres, 100 clips of 30 s each, 22.05 kHz mono",
     citation=_AUDIO,
     licence="none stated; the music belongs to its owners and the set is shared for research",

@@ -30,6 +30,7 @@ _NAME = re.compile(r"(?P<prefix>bp|ca|gz|scl|su)(?P<number>\d{2,3})", re.ASCII)
 _FACTS = DatasetFacts(
     name="indian",
     title="Indian music genre dataset",
+    short_title="the Indian set",
     summary="5 Indian genres, 100 songs each, MP3, mostly 45 s",
     citation=f'winchester19, "Indian Music Genre Dataset", Kaggle, {_PAGE}',
     licence="none known; the music belongs to its owners",

@@ -6,7 +6,7 @@ In it: :func:`load_dataset`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -141,12 +141,20 @@ def _one_per_id(tracks: Iterable[Track]) -> tuple[tuple[Track, ...], tuple[str, 
         else min(same, key=lambda track: preference(PurePath(str(track.path))))
         for same in copies.values()
     )
-    more = [track for track, same in copies.items() if len(same) > 1]
-    if not more:
-        return kept, ()
-    return kept, (
-        f"tracks that are there more than once, one file of each kept, lossless first: {len(more)}"
-        f", such as {more[0]!r}",
+    return kept, tuple(_remark_on_copies([same for same in copies.values() if len(same) > 1]))
+
+
+def _remark_on_copies(copies: Sequence[Sequence[Track]]) -> Iterator[str]:
+    if not copies:
+        return
+    paths = [PurePath(str(track.path)) for track in copies[0]]
+    names = ", ".join(sorted(path.name for path in paths))
+    elsewhere = any(len({PurePath(str(t.path)).parent for t in same}) > 1 for same in copies)
+    what = "of one name in several folders" if elsewhere else "that differ only in their ending"
+    more = f", and {len(copies) - 1} more such tracks" if len(copies) > 1 else ""
+    yield (
+        f"files {what} are taken for one track: {names} ({min(paths, key=preference).name} is "
+        f"used){more}"
     )
 
 

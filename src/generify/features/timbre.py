@@ -165,10 +165,17 @@ def _percussiveness(grid: _Grid) -> Floats:
     return result
 
 
+def _quantiles(values: Floats, shares: Sequence[float]) -> NDArray[np.float64]:
+    """Quantiles as np.percentile has them, which would import numpy.ma: 15 ms."""
+    places = np.array(shares) * (len(values) - 1)
+    quantiles: NDArray[np.float64] = np.interp(places, np.arange(len(values)), np.sort(values))
+    return quantiles
+
+
 def _onset(grid: _Grid) -> Floats:
     """How much, how evenly and how often the spectrum rises."""
     onsets = np.concatenate(grid.onsets)
-    median, high = np.percentile(onsets, [50, 90])
+    median, high = _quantiles(onsets, [0.5, 0.9])
     busy = np.mean(onsets > 2 * onsets.mean())
     return np.array([onsets.mean(), onsets.std(), _skewness(onsets), median, high, busy])
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from generify.errors import ParameterError
 from generify.mel_grid import GRID_SAMPLE_RATE
+from generify.percent import format_sure
 from generify.plots.style import (
     INK,
     SMALL,
@@ -262,10 +263,11 @@ def _draw_envelope(
 
 def _timeline_title(prediction: Prediction) -> str:
     name = plain_label(PurePath(prediction.path).name, 50)
+    sure = format_sure(prediction.confidence)
     if prediction.genre is None:
         closest = plain_label(prediction.genres[0].genre) if prediction.genres else "none"
-        return f"{name}: unknown, closest {closest} ({prediction.confidence:.0%})"
-    return f"{name}: {plain_label(prediction.genre)} ({prediction.confidence:.0%})"
+        return f"{name}: unknown, closest {closest} ({sure})"
+    return f"{name}: {plain_label(prediction.genre)} ({sure})"
 
 
 def _check_timeline(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from generify.endings import tells_of_damage
 from generify.errors import Failure
 from generify.results import SongResult
 
@@ -53,6 +54,10 @@ class ScanSummary:
         Songs that failed by reason, the most frequent first.
     duration : float
         Seconds of music in all.
+    n_damaged : int
+        Songs of which a part is missing; their genres are counted as all others'.
+    damaged : tuple of str
+        Paths of the first few of them.
     """
 
     n_songs: int
@@ -60,6 +65,8 @@ class ScanSummary:
     n_unknown: int
     failures: tuple[FailureGroup, ...]
     duration: float
+    n_damaged: int = 0
+    damaged: tuple[str, ...] = ()
 
     @property
     def n_failed(self) -> int:
@@ -73,8 +80,8 @@ class Tally:
 
     Attributes
     ----------
-    n_songs, n_unknown : int
-        Songs, and songs without a genre.
+    n_songs, n_unknown, n_damaged : int
+        Songs, songs without a genre, and songs of which a part is missing.
     duration : float
         Seconds of music.
     genres : Counter of str
@@ -83,10 +90,12 @@ class Tally:
 
     n_songs: int = 0
     n_unknown: int = 0
+    n_damaged: int = 0
     duration: float = 0.0
     genres: Counter[str] = field(default_factory=Counter)
     _reasons: Counter[str] = field(default_factory=Counter)
     _paths: dict[str, list[str]] = field(default_factory=dict)
+    _damaged: list[str] = field(default_factory=list)
 
     def add(self, result: SongResult) -> SongResult:
         """Count a result.
@@ -114,6 +123,10 @@ class Tally:
         self.n_unknown += answer.unknown
         if answer.genre is not None:
             self.genres[answer.genre] += 1
+        if any(map(tells_of_damage, answer.warnings)):
+            self.n_damaged += 1
+            if len(self._damaged) < _N_NAMED:
+                self._damaged.append(answer.path)
         return result
 
     def summary(self) -> ScanSummary:
@@ -129,7 +142,15 @@ class Tally:
             for reason, n_songs in _ranked(self._reasons)
         )
         genres = dict(_ranked(self.genres))
-        return ScanSummary(self.n_songs, genres, self.n_unknown, failures, self.duration)
+        return ScanSummary(
+            self.n_songs,
+            genres,
+            self.n_unknown,
+            failures,
+            self.duration,
+            n_damaged=self.n_damaged,
+            damaged=tuple(self._damaged),
+        )
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:

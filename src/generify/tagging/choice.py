@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generify import defaults
+from generify.endings import tells_of_damage
 from generify.errors import ParameterError
 from generify.tagging.vocabulary import name_in_tags
 
@@ -95,7 +96,7 @@ class TagChange:
     written : bool
         Whether the file was changed.
     warnings : tuple of str
-        What else there is to know.
+        What else there is to know: that only a part of the song could be heard, for one.
     """
 
     path: str
@@ -152,6 +153,7 @@ def choose(prediction: Prediction, before: tuple[str, ...], options: TagOptions)
     )
     if before and not options.overwrite:
         return left
+    left = replace(left, warnings=tuple(filter(tells_of_damage, prediction.warnings)))
     if prediction.unknown or prediction.genre is None:
         return replace(left, reason=Reason.UNKNOWN)
     if prediction.confidence < options.min_confidence:

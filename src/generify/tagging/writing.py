@@ -129,12 +129,23 @@ def _look_and_listen(
     from generify.prediction import predict
 
     try:
-        before = read_genres(path)
+        before = _genres_in(path)
         if before and not options.overwrite:
             return TagChange(os.fspath(path), before, before, Reason.HAS_GENRE)
         return predict(path, model)
     except (TagError, AudioDecodeError) as err:
         return Failure.from_error(path, err)
+
+
+def _genres_in(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Read a song's genres; where it cannot be heard either, that is what is wrong with it."""
+    try:
+        return read_genres(path)
+    except TagError:
+        from generify.audio import probe_audio  # loads numpy, which most files do without
+
+        probe_audio(os.fspath(path))
+        raise
 
 
 def _tag(
@@ -162,7 +173,7 @@ def _tag_song(
     *,
     recording: str | None,
 ) -> TagChange:
-    change = choose(prediction, read_genres(prediction.path), options)
+    change = choose(prediction, _genres_in(prediction.path), options)
     if not change.changes:
         return change
     target = Target.check(prediction.path)
@@ -173,7 +184,8 @@ def _tag_song(
         )
     if target.n_links > 1:
         others = f"{target.n_links - 1} more name{'s' * (target.n_links > 2)} (hard links)"
-        change = replace(change, warnings=(f"it has {others}, which keep the old tags",))
+        linked = f"it has {others}, which keep the old tags"
+        change = replace(change, warnings=(*change.warnings, linked))
     if journal is None:
         return change
     if target.path.parent not in swept:

@@ -286,8 +286,7 @@ async def _model(request: Request, name: str) -> Any:
 def _card_of(request: Request, name: str) -> ModelCard:
     known = site_of(request).models
     if name not in known.names:
-        there = ", ".join(known.names)
-        raise ProblemError(problem("not-found", f"there is no such model; there are {there}"))
+        raise ProblemError(problem("not-found", "there is no such model", hint=known.hint))
     return known.card(name)
 
 

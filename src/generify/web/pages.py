@@ -223,7 +223,7 @@ def render_page(
 
 
 def _navigation(cards: Sequence[ModelCard]) -> list[tuple[str, str]]:
-    worlds = [(_world(card).path, _label(card.name)) for card in cards if card.name in _TITLES]
+    worlds = [(_world(card).path, _label(card.name)) for card in cards]
     return [*worlds, *_FIXED_PAGES]
 
 

@@ -81,6 +81,11 @@ class Catalogue:
         return tuple(self._models)
 
     @property
+    def hint(self) -> str:
+        """What to tell somebody who asked for another."""
+        return f"the models here: {', '.join(self.names)}"
+
+    @property
     def graphs(self) -> dict[str, bytes]:
         """The models' files by their names."""
         return {name: model.graph for name, model in self._models.items()}
@@ -265,9 +270,12 @@ class Site:
         model = upload.model or self.models.names[0]
         try:
             if model not in self.models.names:
-                there = ", ".join(self.models.names)
                 raise ProblemError(
-                    problem("unknown-model", f"there is no model {model[:60]!r}; there are {there}")
+                    problem(
+                        "unknown-model",
+                        f"there is no model {model[:60]!r}",
+                        hint=self.models.hint,
+                    )
                 )
             return self.jobs.begin(upload, visitor, model)
         except QueueFullError as err:

@@ -1,0 +1,61 @@
+"""Shares as people read them, the same on every screen and in every picture.
+
+In it: :func:`format_percent` for shares that were counted, :func:`format_sure` for probabilities.
+"""
+
+from __future__ import annotations
+
+__all__ = ["format_percent", "format_sure"]
+
+
+def format_percent(share: float) -> str:
+    """Give a share as whole percent; what is nearly all or nothing does not become either.
+
+    Parameters
+    ----------
+    share : float
+        0 to 1.
+
+    Returns
+    -------
+    str
+        The percentage, rounded.
+
+    Examples
+    --------
+    >>> format_percent(0.597), format_percent(0.9999), format_percent(0.001)
+    ('60 %', '> 99 %', '< 1 %')
+    """
+    if 0.995 <= share < 1:
+        return "> 99 %"
+    return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+def format_sure(probability: float) -> str:
+    """Give how sure a model is as whole percent, cut and not rounded; never as all or nothing.
+
+    59.7 % must not look like the 60 % that ``--min-confidence 0.6`` asks for, and no model is as
+    sure as its digits say.
+
+    Parameters
+    ----------
+    probability : float
+        0 to 1.
+
+    Returns
+    -------
+    str
+        The percentage.
+
+    Examples
+    --------
+    >>> format_sure(0.597), format_sure(0.6), format_sure(0.0099)
+    ('59 %', '60 %', '< 1 %')
+    """
+    if probability < 0.01:
+        return "< 1 %"
+    if probability >= 0.995:
+        return "> 99 %"
+    whole = round(100 * probability)
+    too_much = whole / 100 > probability and whole < 100
+    return f"{whole - 1 if too_much else whole} %"
