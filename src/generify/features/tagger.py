@@ -195,7 +195,7 @@ class Tagger:
     Parameters
     ----------
     n_threads : int
-        Threads inside one operator.
+        Windows that are run at the same time.
 
     Raises
     ------
@@ -212,7 +212,7 @@ class Tagger:
     @cached_property
     def _session(self) -> InferenceSession:
         graph = files("generify").joinpath(_BACKBONE).read_bytes()
-        return open_session(graph, source=_BACKBONE, n_threads=self._n_threads)
+        return open_session(graph, source=_BACKBONE)
 
     def tags(self, windows: Floats) -> Floats:
         """Tag windows.
@@ -264,8 +264,20 @@ class Tagger:
                 f"least one window, got {windows.shape}",
                 hint="cut them with mel_windows",
             )
-        results = [
-            self._session.run(outputs, {"mel": np.ascontiguousarray(window[np.newaxis])})
-            for window in windows
-        ]
+        # Threads within an operator would share a window's small steps: slower than none.
+        session = self._session
+
+        def run(window: Floats) -> list[Floats]:
+            result: list[Floats] = session.run(
+                outputs, {"mel": np.ascontiguousarray(window[np.newaxis])}
+            )
+            return result
+
+        if self._n_threads == 1:
+            results = list(map(run, windows))
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(self._n_threads) as pool:
+                results = list(pool.map(run, windows))
         return tuple(np.concatenate(rows) for rows in zip(*results, strict=True))

@@ -89,7 +89,7 @@ class Tags(Extractor):
     window_hop : int
         Frames of 16 ms from one window's start to the next.
     n_threads : int
-        Threads inside one operator; it does not change the numbers.
+        Windows that are run at the same time; it does not change the numbers.
 
     Raises
     ------
@@ -213,7 +213,7 @@ class Embedding(Extractor):
     window_hop : int
         Frames of 16 ms from one window's start to the next.
     n_threads : int
-        Threads inside one operator; it does not change the numbers.
+        Windows that are run at the same time; it does not change the numbers.
 
     Raises
     ------
