@@ -51,6 +51,7 @@ def main() -> None:
     results["seconds"] = round(time.monotonic() - prepared)
     results["prepared_in"] = round(prepared - begun)
     results["versions"] = describe_versions(place.environments)
+    results = json.loads(json.dumps(results).replace(str(asked.cache), "CACHE"))
     if LIMIT in results:
         print("\n\n".join(performance_page.limit_parts(results)))
     print(performance_page.summary(results))

@@ -39,8 +39,10 @@ _HEAD_BYTES = 16_384
 class _LingeringTransport:
     """A connection whose first closing lets a client that is still sending read the answer."""
 
-    def __init__(self, transport: asyncio.Transport, still_sends: Callable[[], bool]) -> None:
-        self._transport, self._still_sends = transport, still_sends
+    def __init__(
+        self, transport: asyncio.Transport, still_sends: Callable[[], bool], seconds: float
+    ) -> None:
+        self._transport, self._still_sends, self._seconds = transport, still_sends, seconds
         self.lingers = False
 
     def __getattr__(self, name: str) -> Any:
@@ -56,6 +58,7 @@ class _LingeringTransport:
             self.lingers = True
             self._transport.write_eof()
             self._transport.resume_reading()
+            asyncio.get_running_loop().call_later(self._seconds, self._transport.close)
 
 
 class PatientProtocol(H11Protocol):
@@ -73,7 +76,8 @@ class PatientProtocol(H11Protocol):
         transport : asyncio.Transport
             The connection.
         """
-        lingering = _LingeringTransport(transport, self._is_sent_more)
+        seconds = min(_LINGER, self.header_timeout)
+        lingering = _LingeringTransport(transport, self._is_sent_more, seconds)
         super().connection_made(cast(asyncio.Transport, lingering))
         self._lingering = lingering
         self._watch()
