@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements-dev.lock"
+OLDEST_PYTHON = "3.11.0"  # what does not run there is left to pip: a pin would shut it out
 HEAD = """\
 # Versions that the tests passed with: `pip install -c requirements-dev.lock …`.
 # Written by `python tools/lock.py`.
@@ -67,7 +69,8 @@ def locked_versions(project: dict[str, Any]) -> dict[str, str]:
             waiting += [each for extra in requirement.extras for each in extras[extra]]
             continue
         found = metadata.distribution(requirement.name)
-        versions[canonicalize_name(requirement.name)] = found.version
+        if SpecifierSet(found.metadata.get("Requires-Python", "")).contains(OLDEST_PYTHON):
+            versions[canonicalize_name(requirement.name)] = found.version
         waiting += needed(found.requires or [], requirement.extras)
     return dict(sorted(versions.items()))
 
