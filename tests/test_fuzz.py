@@ -99,14 +99,20 @@ def test_checksums_of_pages_are_those_of_the_encoder(seeds: dict[str, bytes]) ->
 class Stubborn:
     """A demuxer that cannot be moved, not even back."""
 
-    def seek(self, *_: object, **__: object) -> None:
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def seek(self, target: int, **_: object) -> None:
+        self.asked.append(target)
         raise av.error.PermissionError(1, "Operation not permitted")
 
 
 def test_a_demuxer_that_cannot_be_moved() -> None:
     """Met with damaged M4A, Opus and FLAC files that claim to be long."""
     stream = SimpleNamespace(time_base=Fraction(1, 1000), start_time=None)
-    PyavDecoder._seek(Stubborn(), stream, 10.0)
+    stubborn = Stubborn()
+    PyavDecoder._seek(stubborn, stream, 10.0)
+    assert stubborn.asked == [10_000, 0]
 
 
 class Late:

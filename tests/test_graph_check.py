@@ -131,10 +131,10 @@ def test_every_operator_of_the_list_is_needed_by_some_model() -> None:
 def test_everything_is_read_as_onnx_reads_it(make: Callable[[], bytes]) -> None:
     content = make()
     ours, theirs = read_onnx(content).graph, onnx.load_from_string(content).graph
-    same_graph(ours, theirs)
+    assert_same_graph(ours, theirs)
 
 
-def same_graph(ours: Graph, theirs: Any) -> None:
+def assert_same_graph(ours: Graph, theirs: Any) -> None:
     assert [v.name for v in ours.inputs] == [v.name for v in theirs.input]
     assert [v.name for v in ours.outputs] == [v.name for v in theirs.output]
     assert list(ours.constants) == [tensor.name for tensor in theirs.initializer]
@@ -154,7 +154,7 @@ def same_graph(ours: Graph, theirs: Any) -> None:
 def same_attribute(ours: Any, attribute: Any) -> None:
     theirs = helper.get_attribute_value(attribute)
     if isinstance(ours, Graph):
-        same_graph(ours, theirs)
+        assert_same_graph(ours, theirs)
     elif isinstance(ours, np.ndarray):
         np.testing.assert_array_equal(ours, np.array(theirs, ours.dtype))
     elif isinstance(ours, list):

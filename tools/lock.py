@@ -69,7 +69,7 @@ def locked_versions(project: dict[str, Any]) -> dict[str, str]:
             waiting += [each for extra in requirement.extras for each in extras[extra]]
             continue
         found = metadata.distribution(requirement.name)
-        if SpecifierSet(found.metadata.get("Requires-Python", "")).contains(OLDEST_PYTHON):
+        if SpecifierSet(found.metadata["Requires-Python"] or "").contains(OLDEST_PYTHON):
             versions[canonicalize_name(requirement.name)] = found.version
         waiting += needed(found.requires or [], requirement.extras)
     return dict(sorted(versions.items()))
