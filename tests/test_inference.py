@@ -33,11 +33,6 @@ def test_a_graph_opens_on_one_processor_thread() -> None:
     assert session.get_session_options().inter_op_num_threads == 1
 
 
-def test_the_number_of_threads_may_be_chosen() -> None:
-    session = open_session(identity_graph(), source="identity.onnx", n_threads=2)
-    assert session.get_session_options().intra_op_num_threads == 2
-
-
 @pytest.mark.parametrize(
     "content",
     [b"", b"not a model", bytes(1000), b"\x80\x04K\x01.", identity_graph()[:-20]],

@@ -11,13 +11,13 @@ card's figure is not the benchmark's.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from generated_pages import write_or_check
 from generify import defaults
 from generify.model import list_models, load_model
 
@@ -228,15 +228,8 @@ def check_cards() -> None:
 
 def main() -> None:
     """Write or check the page."""
-    parser = argparse.ArgumentParser(description="Page about accuracy.")
-    parser.add_argument("--check", action="store_true", help="fail when the page is out of date")
-    arguments = parser.parse_args()
     check_cards()
-    if not arguments.check:
-        PAGE.write_text(page(), encoding="utf-8")
-        print("wrote docs/accuracy.md")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-        sys.exit("docs/accuracy.md is out of date; run python tools/accuracy_page.py")
+    write_or_check({PAGE: page()}, "Page about accuracy.")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,11 @@ With ``--check`` nothing is written; it fails when a page is not what the card s
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from generated_pages import write_or_check
 from generify.model import GenreModel, ModelCard, list_models, load_model
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "models"
@@ -113,20 +112,8 @@ It knows no other genres than these. {card.limits}
 
 def main() -> None:
     """Write or check the pages."""
-    parser = argparse.ArgumentParser(description="Pages about the bundled models.")
-    parser.add_argument("--check", action="store_true", help="fail when a page is out of date")
-    arguments = parser.parse_args()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    stale = []
-    for name in list_models():
-        path, text = FOLDER / f"{name}.md", page(load_model(name))
-        if arguments.check:
-            stale += [path.name] * (not path.exists() or path.read_text(encoding="utf-8") != text)
-        else:
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote docs/models/{path.name}")
-    if stale:
-        sys.exit(f"out of date: {', '.join(stale)}; run python tools/model_pages.py")
+    models = {FOLDER / f"{name}.md": page(load_model(name)) for name in list_models()}
+    write_or_check(models, "Pages about the bundled models.")
 
 
 if __name__ == "__main__":

@@ -12,17 +12,16 @@ when a page is not what the program says.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import inspect
 import pkgutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import generify
+from generated_pages import write_or_check
 from generify import errors
 from generify.classifiers import CLASSIFIERS
 from generify.datasets import dataset_facts, list_datasets
@@ -197,20 +196,10 @@ def pages() -> dict[str, str]:
 
 def main() -> None:
     """Write or check the pages."""
-    parser = argparse.ArgumentParser(description="Reference pages of the documentation.")
-    parser.add_argument("--check", action="store_true", help="fail when a page is out of date")
-    arguments = parser.parse_args()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    stale = []
-    for name, text in pages().items():
-        path = FOLDER / name
-        if arguments.check:
-            stale += [name] * (not path.exists() or path.read_text(encoding="utf-8") != text)
-        else:
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote docs/reference/{name}")
-    if stale:
-        sys.exit(f"out of date: {', '.join(stale)}; run python tools/reference.py")
+    write_or_check(
+        {FOLDER / name: text for name, text in pages().items()},
+        "Reference pages of the documentation.",
+    )
 
 
 if __name__ == "__main__":

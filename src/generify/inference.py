@@ -19,7 +19,7 @@ __all__ = ["open_session"]
 _ONLY_FATAL = 4  # onnxruntime's log level: it prints its own errors to stderr before raising them
 
 
-def open_session(graph: bytes, *, source: str, n_threads: int = 1) -> InferenceSession:
+def open_session(graph: bytes, *, source: str) -> InferenceSession:
     """Load an ONNX graph.
 
     Parameters
@@ -28,8 +28,6 @@ def open_session(graph: bytes, *, source: str, n_threads: int = 1) -> InferenceS
         The serialised model.
     source : str
         Where it came from, for error messages.
-    n_threads : int
-        Threads inside one operator.
 
     Returns
     -------
@@ -47,7 +45,7 @@ def open_session(graph: bytes, *, source: str, n_threads: int = 1) -> InferenceS
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = n_threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _ONLY_FATAL
     # Bytes that can be read as ONNX and as onnxruntime's own format were checked as ONNX only.
