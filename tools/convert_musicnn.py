@@ -411,7 +411,7 @@ def add_rectified(graph: Graph, front: Front, best: str) -> str:
 # and y(-m) = C(m) + S(m): the larger of both is C(m) + |S(m)|, so half of the places suffice.
 
 N_BINS = N_MELS // 2 + 1
-MAX_CHANNELS = 48  # at once, so that what is between two steps fits the second-level cache
+MAX_CHANNELS = 68  # at once: fewer make products of small matrices, more leave the caches
 MAX_ROWS = 16  # of which ReduceMax finds the largest fast
 
 
@@ -423,25 +423,25 @@ def _angles(positions: Floats) -> Floats:
 def add_spectra(graph: Graph, frames: str, front: Front) -> str:
     """Add the spectra over pitch of each frame and the neighbours that a filter reaches.
 
-    What comes out is ``(bins, frames, 2 n_time)``: real and imaginary part of each neighbour.
+    What comes out is ``(bins, 2 n_time, frames)``: real and imaginary part of each neighbour.
     """
     (before, behind), n_time = front.padding, len(front.kernel)
     angles = _angles(np.arange(N_MELS, dtype=float))
     graph.weight("pitch.waves", np.hstack([np.cos(angles), -np.sin(angles)]))
     graph.weight("pitch.parts", np.array([N_FRAMES, 2, N_BINS]))
     graph.weight("pitch.flat", np.array([N_BINS, -1]))
-    graph.weight("pitch.margins", np.array([0, before, 0, 0, behind, 0]))
+    graph.weight("pitch.margins", np.array([0, 0, before, 0, 0, behind]))
     graph.node("MatMul", [frames, "pitch.waves"], "pitch.spectrum")
     graph.node("Reshape", ["pitch.spectrum", "pitch.parts"], "pitch.complex")
-    graph.node("Transpose", ["pitch.complex"], "pitch.bins", perm=[2, 0, 1])
+    graph.node("Transpose", ["pitch.complex"], "pitch.bins", perm=[2, 1, 0])
     graph.node("Pad", ["pitch.bins", "pitch.margins"], "pitch.padded")
     neighbours = []
     for at in range(n_time):
         start = graph.weight(f"pitch.from{at}", np.array([at]))
         end = graph.weight(f"pitch.to{at}", np.array([at + N_FRAMES]))
-        inputs = ["pitch.padded", start, end, "channel_axis"]
+        inputs = ["pitch.padded", start, end, "frame_axis"]
         neighbours.append(graph.node("Slice", inputs, f"pitch.neighbour{at}"))
-    return graph.node("Concat", neighbours, "pitch.neighbours", axis=2)
+    return graph.node("Concat", neighbours, "pitch.neighbours", axis=1)
 
 
 def channel_groups(n_channels: int) -> list[int]:
@@ -450,13 +450,13 @@ def channel_groups(n_channels: int) -> list[int]:
     Examples
     --------
     >>> channel_groups(204)
-    [48, 48, 48, 48, 12]
+    [68, 68, 68]
     """
     return [min(MAX_CHANNELS, n_channels - at) for at in range(0, n_channels, MAX_CHANNELS)]
 
 
 def add_filter_spectra(graph: Graph, front: Front) -> Iterator[tuple[str, str]]:
-    """Add the spectra of filters over pitch, ``(bins, 2 n_time, channels)``, in groups.
+    """Add the spectra of filters over pitch, ``(bins, channels, 2 n_time)``, in groups.
 
     The first of each pair turns the spectra of :func:`add_spectra` into the real parts of the
     product, the second into its imaginary parts. Only the filters are stored: a session computes
@@ -474,8 +474,9 @@ def add_filter_spectra(graph: Graph, front: Front) -> Iterator[tuple[str, str]]:
         graph.weight(f"{step}.waves", np.stack(waves, axis=1)[:, np.newaxis])
         graph.node("MatMul", [f"{step}.waves", f"{name}.kernel"], f"{step}.spectra")
         graph.node("Reshape", [f"{step}.spectra", f"{name}.rows"], f"{step}.filters")
+        graph.node("Transpose", [f"{step}.filters"], f"{step}.turned", perm=[0, 2, 1])
         outputs = [f"{step}.filters{group}" for group in range(len(groups))]
-        graph.split(f"{step}.filters", outputs, f"{name}.groups", axis=2)
+        graph.split(f"{step}.turned", outputs, f"{name}.groups", axis=1)
     for group in range(len(groups)):
         yield f"{name}.re.filters{group}", f"{name}.im.filters{group}"
 
@@ -484,46 +485,46 @@ def add_pitch_front(graph: Graph, front: Front, spectra: str) -> str:
     """Add filters over time and pitch, by way of spectra; ``(channels, frames)`` comes out."""
     name, sizes = front.name, channel_groups(front.n_channels)
     places = np.arange(front.n_positions // 2, front.n_positions) - (front.n_positions - 1) / 2
-    parts = np.array_split(places, -(-len(places) // MAX_ROWS))
-    waves = [add_waves(graph, f"{name}.waves{number}", part) for number, part in enumerate(parts)]
+    add_waves(graph, name, places)
     groups = []
     for group, (real, imaginary) in enumerate(add_filter_spectra(graph, front)):
         step = f"{name}.group{group}"
         for part, filters in (("re", real), ("im", imaginary)):
-            graph.node("MatMul", [spectra, filters], f"{step}.{part}.product")
+            graph.node("MatMul", [filters, spectra], f"{step}.{part}.product")
             graph.node("Reshape", [f"{step}.{part}.product", "pitch.flat"], f"{step}.{part}")
-        largest = graph.node("Max", [add_best(graph, step, part) for part in waves], f"{step}.best")
-        shape = graph.weight(f"{step}.shape", np.array([N_FRAMES, sizes[group]]))
-        groups.append(graph.node("Reshape", [largest, shape], f"{step}.frames"))
-    graph.node("Concat", groups, f"{name}.all", axis=1)
-    graph.node("Transpose", [f"{name}.all"], f"{name}.turned", perm=[1, 0])
+        shape = graph.weight(f"{step}.shape", np.array([sizes[group], N_FRAMES]))
+        groups.append(graph.node("Reshape", [add_best(graph, name, step), shape], f"{step}.frames"))
+    graph.node("Concat", groups, f"{name}.all", axis=0)
     bias = graph.weight(f"{name}.bias", front.bias.reshape(-1, 1))
-    best = graph.node("Add", [f"{name}.turned", bias], f"{name}.best")
+    best = graph.node("Add", [f"{name}.all", bias], f"{name}.best")
     return add_rectified(graph, front, best)
 
 
-def add_waves(graph: Graph, name: str, places: Floats) -> str:
+def add_waves(graph: Graph, name: str, places: Floats) -> None:
     """Add what turns spectra into values at places, counted from the middle."""
     weights = np.full(N_BINS, 2 / N_MELS)
     weights[[0, -1]] = 1 / N_MELS
     graph.weight(f"{name}.cosines", weights * np.cos(_angles(places)))
     graph.weight(f"{name}.sines", weights * np.sin(_angles(places)))
-    return name
+    n_parts = -(-len(places) // MAX_ROWS)  # of rows, as the largest of many is found slowly
+    graph.weight(f"{name}.parts", np.array([n_parts, len(places) // n_parts, -1]))
 
 
-def add_best(graph: Graph, step: str, waves: str) -> str:
-    """Add the largest value at some places and their mirror images."""
-    part = f"{step}.{waves.rpartition('.')[2]}"
-    graph.node("MatMul", [f"{waves}.cosines", f"{step}.re"], f"{part}.even")
-    graph.node("MatMul", [f"{waves}.sines", f"{step}.im"], f"{part}.odd")
-    graph.node("Abs", [f"{part}.odd"], f"{part}.abs")
-    graph.node("Add", [f"{part}.even", f"{part}.abs"], f"{part}.larger")
-    return graph.node("ReduceMax", [f"{part}.larger", "first_axis"], f"{part}.best", keepdims=0)
+def add_best(graph: Graph, name: str, step: str) -> str:
+    """Add the largest value at the places and their mirror images."""
+    graph.node("MatMul", [f"{name}.cosines", f"{step}.re"], f"{step}.even")
+    graph.node("MatMul", [f"{name}.sines", f"{step}.im"], f"{step}.odd")
+    graph.node("Abs", [f"{step}.odd"], f"{step}.abs")
+    graph.node("Add", [f"{step}.even", f"{step}.abs"], f"{step}.larger")
+    graph.node("Reshape", [f"{step}.larger", f"{name}.parts"], f"{step}.parts")
+    graph.node("ReduceMax", [f"{step}.parts", "channel_axis"], f"{step}.largest", keepdims=0)
+    return graph.node("ReduceMax", [f"{step}.largest", "first_axis"], f"{step}.best", keepdims=0)
 
 
 def add_fronts(graph: Graph, fronts: list[Front], frames: str) -> str:
     """Add the front end to ``(1, frames, pitches)``; ``(1, channels, frames)`` comes out."""
-    for name, values in (("first_axis", [0]), ("channel_axis", [1]), ("outer_axes", [0, 3])):
+    axes = {"first_axis": [0], "channel_axis": [1], "frame_axis": [2], "outer_axes": [0, 3]}
+    for name, values in axes.items():
         graph.weight(name, np.array(values))
     over_pitch = [front for front in fronts if front.kernel.shape[1] > 1]
     spectra = add_spectra(graph, frames, over_pitch[0])

@@ -8,9 +8,10 @@ import signal
 import sys
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from generify import __version__
 from generify.cli.terminal import print_error, say
@@ -19,11 +20,26 @@ from generify.errors import GenerifyError, MissingExtraError, ParameterError
 
 __all__ = ["COMMANDS", "build_app", "run"]
 
-COMMANDS = (
-    *("predict", "scan", "tag", "playlist", "history", "correct"),
-    *("train", "evaluate", "compare", "datasets", "extract", "convert"),
-    *("serve", "spectrogram", "models", "cache", "doctor"),
-)
+# What each is for is known here too, so that the list of them is shown without importing them.
+COMMANDS = {
+    "predict": "Tell the genre of songs, and how sure it is.",
+    "scan": "Tell the genre of every song in a music library.",
+    "tag": "Write the genre into songs that have none, where it is sure.",
+    "playlist": "Write one M3U8 playlist for each genre, with relative paths.",
+    "history": "Look up the answers that `--keep` kept.",
+    "correct": "Keep the true genre of a song in the history.",
+    "train": "Train a model on your own genres, and judge it.",
+    "evaluate": "Measure accuracy, and say on which split.",
+    "compare": "Compare the six classifiers on the same folds.",
+    "datasets": "List, fetch, check and split datasets.",
+    "extract": "Compute the features of every track, as a Parquet table.",
+    "convert": "Write all audio below a folder as 16-bit WAV.",
+    "serve": "Serve the site and its API on this machine.",
+    "spectrogram": "Draw the mel spectrograms of songs.",
+    "models": "Show models and what is known of them; copy them.",
+    "cache": "Show or clear the store of computed features.",
+    "doctor": "Look whether everything works, and say what to mend.",
+}
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _GOES_ON = frozenset(
@@ -32,8 +48,9 @@ _GOES_ON = frozenset(
 
 
 def build_app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
-    """Put sub-commands together; only their modules are imported."""
+    """Put sub-commands together: these ready to run, the others by name and summary only."""
     app = typer.Typer(
+        cls=_InOrder,
         help="Tells the genre of a song, and how sure it is. Nothing ever leaves your machine.",
         epilog="Try: generify predict song.mp3",
         no_args_is_help=True,
@@ -43,9 +60,25 @@ def build_app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_options)
-    for name in commands:
-        import_module(f"generify.cli.{name}").register(app)
+    ready = set(commands)
+    for name, summary in COMMANDS.items():
+        if name in ready:
+            import_module(f"generify.cli.{name}").register(app)
+        else:
+            app.command(name, help=summary)(_name_only)
     return app
+
+
+class _InOrder(TyperGroup):
+    """Lists sub-commands in the order of `COMMANDS`; typer would put groups last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+
+def _name_only() -> None:
+    """Stand for a sub-command in the list of them."""
+    raise NotImplementedError
 
 
 def _show_version(wanted: bool) -> None:
@@ -84,10 +117,9 @@ def run() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a name that cannot be shown is shown escaped
             stream.reconfigure(errors="backslashreplace")
     words = [argument for argument in arguments if argument != "--debug"]
-    # a sub-command that is not asked for need not be imported
-    asked = words[:1] if words and words[0] in COMMANDS else COMMANDS
+    asked = next((word for word in words if not word.startswith("-")), "")
     try:
-        build_app(asked)(args=words, prog_name="generify")
+        build_app([asked])(args=words, prog_name="generify")
     except (GenerifyError, OSError) as err:
         if "--debug" in arguments:
             raise
