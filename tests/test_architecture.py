@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from generify.cli.app import COMMANDS
+
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "generify"
 
 # From top to bottom; a module imports from rows below its own, and from its own package.
@@ -108,6 +110,7 @@ def test_functions_stay_short() -> None:
     lengths = {name: _body_lines(node) for name, node in _functions()}
     assert not {name for name, n in lengths.items() if n > MAX_FUNCTION_LINES}
     ordered = sorted(lengths.values())
+    assert ordered[len(ordered) // 2] <= 10
     assert ordered[len(ordered) * 9 // 10] <= 30
 
 
@@ -121,12 +124,16 @@ def test_few_positional_parameters() -> None:
     assert not many
 
 
-def _modules_after(code: str) -> set[str]:
+def _imported(code: str) -> set[str]:
     script = f"{code}\nimport sys\nprint(' '.join(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    return {name.split(".")[0] for name in done.stdout.split()}
+    return set(done.stdout.split())
+
+
+def _modules_after(code: str) -> set[str]:
+    return {name.split(".")[0] for name in _imported(code)}
 
 
 def test_prediction_path_is_light() -> None:
@@ -137,6 +144,13 @@ def test_prediction_path_is_light() -> None:
 def test_the_command_starts_light() -> None:
     loaded = _modules_after("from generify.cli.app import build_app; build_app()")
     assert not loaded & {*HEAVY, "numpy", "soundfile", "av", "onnxruntime"}
+
+
+def test_the_list_of_commands_needs_none_of_them() -> None:
+    commands = {f"generify.cli.{name}" for name in COMMANDS}
+    start = "from generify.cli.app import build_app"
+    assert not _imported(f"{start}; build_app([])") & commands
+    assert _imported(f"{start}; build_app(['predict'])") & commands == {"generify.cli.predict"}
 
 
 def test_the_package_imports_nothing_heavy() -> None:

@@ -13,17 +13,20 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 import generify
 from conftest import RATE, Command
 from generify import defaults
 from generify.classifiers import list_classifiers
+from generify.cli import app
 from generify.cli.app import build_app
 from generify.datasets.splits import list_splits
 from generify.features import list_extractors
@@ -65,6 +68,14 @@ def test_commands_are_found() -> None:
     found = {path[0] for path in COMMANDS if path}
     assert {"predict", "train", "evaluate", "compare", "extract", "convert"} < found
     assert {("models", "info"), ("cache", "clear")} < set(COMMANDS)
+
+
+def test_commands_are_listed_as_they_say_themselves() -> None:
+    def listed(commands: Sequence[str]) -> str:
+        return CliRunner().invoke(build_app(commands), ["--help"]).output
+
+    assert "doctor" in listed([])
+    assert listed([]) == listed(list(app.COMMANDS))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=names)

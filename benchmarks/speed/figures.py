@@ -243,7 +243,7 @@ def _start_up(look: _Look) -> list[tuple[str, Found]]:
     typer = look.times("help", "python -c")
     return [
         ("cold predict against its two imports", (4.0, look.inverse(bare), "×", False)),
-        ("--help against import typer", (2.0, look.inverse(typer), "×", False)),
+        ("`--help` against `import typer`", (2.0, look.inverse(typer), "×", False)),
         ("peak memory, cold predict of a clip", (220.0, look.peak_mb(cold), "MB", False)),
         (
             "peak memory, cold predict of 4 minutes",
