@@ -1,10 +1,10 @@
-"""Write ``docs/performance.md`` from ``benchmarks/results.json``.
+"""Write ``docs/performance.md``, and the table in ``README.md``, from ``benchmarks/results.json``.
 
 ::
 
     python benchmarks/performance_page.py [--check]
 
-With ``--check`` nothing is written; it fails when the page is not what the results say.
+With ``--check`` nothing is written; it fails when a page is not what the results say.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sections import with_section
 from speed.figures import Line, SideFigures, describe_sides, judge
+from speed_table import speed_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
+README = ROOT / "README.md"
 
 Results = Mapping[str, Any]
 
@@ -317,21 +320,30 @@ def _versions(results: Results) -> str:
     return "## Versions\n\n" + "\n".join(lines)
 
 
+def _pages(results: Results) -> dict[Path, str]:
+    readme = README.read_text(encoding="utf-8")
+    return {PAGE: page(results), README: with_section(readme, "speed", speed_table(results))}
+
+
 def write(results: Results) -> None:
-    """Write the page."""
-    PAGE.write_text(page(results), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}", file=sys.stderr)
+    """Write both pages."""
+    for path, text in _pages(results).items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}", file=sys.stderr)
 
 
 def main() -> None:
-    """Write or check the page."""
-    parser = argparse.ArgumentParser(description="The page about performance.")
-    parser.add_argument("--check", action="store_true", help="fail when the page is out of date")
+    """Write or check both pages."""
+    parser = argparse.ArgumentParser(description="The pages about performance.")
+    parser.add_argument("--check", action="store_true", help="fail when a page is out of date")
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     if not parser.parse_args().check:
         write(results)
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page(results):
-        sys.exit("docs/performance.md is out of date; run python benchmarks/performance_page.py")
+        return
+    for path, text in _pages(results).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            name = path.relative_to(ROOT)
+            sys.exit(f"{name} is out of date; run python benchmarks/performance_page.py")
 
 
 if __name__ == "__main__":

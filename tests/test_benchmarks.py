@@ -353,6 +353,24 @@ class TestPage:
         assert "tags-1: what is done" in text
         assert "2.50 (2.50 to 2.50)" in text
 
+    def test_the_table_in_the_readme_has_whole_jobs(self, suite: Any) -> None:
+        case = measured(side("2 jobs", 0.05), side("1 job", 0.09), side("plain", 2.9))
+        results = {
+            "machine": {"cores": 2, "processor": "a processor"},
+            "date": "2026-11-23",
+            "measured": {"scan": case, "log-mel": measured(side("ours", 1.0))},
+        }
+        text = suite.performance_page.speed_table(results)
+        assert "60 clips, two cores | 3 s, 100 MB | librosa + onnxruntime 170 s, 100 MB |" in text
+        assert text.count("\n|") == 2  # the head, then one row: nobody asked for the others
+
+    def test_only_the_section_is_replaced(self, suite: Any) -> None:
+        begins, ends = "before\n<!-- a -->\n", "<!-- end a -->\nafter"
+        with_section = suite.performance_page.with_section
+        assert with_section(f"{begins}old\n{ends}", "a", "new\n") == f"{begins}new\n{ends}"
+        with pytest.raises(ValueError, match="no section b"):
+            with_section(f"{begins}old\n{ends}", "b", "new")
+
     def test_unknown_names_are_refused(self, suite: Any, cases: Any) -> None:
         with pytest.raises(SystemExit, match="there is no case nothing; --list names them"):
             suite.suite._choose(cases, ["train", "nothing"])
