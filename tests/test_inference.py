@@ -61,17 +61,23 @@ def test_bytes_of_onnxruntimes_own_format_are_refused() -> None:
     assert open_session(both, source="both.onnx").get_inputs()[0].name == "x"
 
 
-def test_onnxruntime_is_told_to_report_nothing_before_it_is_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from generify.inference import open_session as o; o(b'', source='')",
+        "from generify.doctor import examine; list(examine())",
+    ],
+    ids=["models", "doctor"],
+)
+def test_onnxruntime_is_told_to_report_nothing_before_it_is_loaded(
+    tmp_path: Path, code: str
+) -> None:
     (tmp_path / "onnxruntime.py").write_text(
         "import os\nraise SystemExit('told ' + os.environ.get('ORT_DISABLE_TELEMETRY', 'nothing'))"
     )
     environment = {name: v for name, v in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from generify.inference import open_session as o; o(b'', source='')",
-        ],
+        [sys.executable, "-c", code],
         env={**environment, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,

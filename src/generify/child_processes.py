@@ -34,7 +34,7 @@ def one_thread_and_no_interrupt() -> Iterator[None]:
         Processes started meanwhile inherit both; one thread of the parent at a time is let in.
         Ctrl-C is for the parent, who then ends its workers in order.
     """
-    with _starting:
+    with _starting, _interrupts_later():
         before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
         can_block = hasattr(signal, "pthread_sigmask")
@@ -49,6 +49,26 @@ def one_thread_and_no_interrupt() -> Iterator[None]:
                     os.environ[name] = value
             if mask is not None:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back: a child whose parent leaves it half started would complain.
+
+    A blocked signal is not enough, as any thread that does not block it takes it, and Python then
+    handles it in the main one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def live_and_die_with_parent() -> None:

@@ -1,22 +1,37 @@
 """Sessions of onnxruntime: how many threads they take, and what they may not do.
 
 A graph from a stranger is checked before (:mod:`generify.graph_check`); the tagger's own, which
-comes with the program, is not. In it: :func:`open_session`.
+comes with the program, is not. In it: :func:`open_session`, :func:`load_onnxruntime`.
 """
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-from generify.errors import ModelError
+from generify.errors import NO_MODEL_HINT, ModelError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["open_session"]
+__all__ = ["load_onnxruntime", "open_session"]
 
 _ONLY_FATAL = 4  # onnxruntime's log level: it prints its own errors to stderr before raising them
+
+
+def load_onnxruntime() -> ModuleType:
+    """Import onnxruntime so that it stays silent.
+
+    Returns
+    -------
+    module
+        onnxruntime, which reports to its maker unless told not to before it is first imported;
+        nothing may leave this machine.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    return import_module("onnxruntime")
 
 
 def open_session(graph: bytes, *, source: str) -> InferenceSession:
@@ -39,11 +54,7 @@ def open_session(graph: bytes, *, source: str) -> InferenceSession:
     ModelError
         When the bytes are no ONNX model.
     """
-    # Its builds report to their maker unless told not to before they are loaded; nothing may
-    # leave this machine.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
+    onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -55,5 +66,5 @@ def open_session(graph: bytes, *, source: str) -> InferenceSession:
     except Exception as err:  # onnxruntime raises a dozen unrelated classes for bad bytes
         raise ModelError(
             f"{source} is not a model that can be loaded",
-            hint="give a file written by `generify train`",
+            hint=NO_MODEL_HINT,
         ) from err

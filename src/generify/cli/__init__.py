@@ -10,6 +10,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command with the process's arguments; the entry point of ``generify``."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback before there is an own handler
     from generify.cli.app import run
 
     run()

@@ -99,9 +99,15 @@ def _options(
     """Hold the options that belong to no sub-command."""
 
 
-def _interrupt(_signal: int, _frame: object) -> None:
-    sys.unraisablehook = lambda _: None  # what is half made complains while it is thrown away
-    raise SystemExit(INTERRUPTED)
+class _Interruption:
+    """What Ctrl-C does, and whether it came: an extension that is being loaded swallows it."""
+
+    came = False
+
+    def __call__(self, _signal: int, _frame: object) -> None:
+        self.came = True
+        sys.unraisablehook = lambda _: None  # what is half made complains while it is thrown away
+        raise SystemExit(INTERRUPTED)
 
 
 def run() -> None:
@@ -112,7 +118,8 @@ def run() -> None:
     arguments = sys.argv[1:]
     for name in THREAD_VARIABLES:  # matrices are small here, and waiting threads spin on a core
         os.environ.setdefault(name, "1")
-    signal.signal(signal.SIGINT, _interrupt)
+    interruption = _Interruption()
+    signal.signal(signal.SIGINT, interruption)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that cannot be shown is shown escaped
             stream.reconfigure(errors="backslashreplace")
@@ -120,14 +127,18 @@ def run() -> None:
     asked = next((word for word in words if not word.startswith("-")), "")
     try:
         build_app([asked])(args=words, prog_name="generify")
-    except (GenerifyError, OSError) as err:
-        if "--debug" in arguments:
-            raise
-        sys.exit(_explain(err))
     except SystemExit as err:
-        if err.code == INTERRUPTED:
-            _say_interrupted(arguments)
-        sys.exit(_flushed(err.code))
+        code = err.code
+    except Exception as err:
+        if interruption.came:
+            code = INTERRUPTED
+        elif "--debug" in arguments or not isinstance(err, GenerifyError | OSError):
+            raise
+        else:
+            sys.exit(_explain(err))
+    if code == INTERRUPTED:
+        _say_interrupted(arguments)
+    sys.exit(_flushed(code))
 
 
 def _explain(err: GenerifyError | OSError) -> int:

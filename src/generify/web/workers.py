@@ -252,7 +252,7 @@ class _Keeper(threading.Thread):
         self._given_up.set()
         process = self.process
         if process is not None and self.is_alive():
-            with suppress(ValueError):
+            with suppress(ValueError, AttributeError):  # it has just been closed, or not begun yet
                 process.kill()
             self.join(_CLOSING * 4)
 
