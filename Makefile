@@ -11,6 +11,10 @@ BUDGET ?= 1200
 demo: $(READY)
 	$(BIN)/generify predict examples --timeline --plot demo
 	$(BIN)/generify spectrogram examples -o demo/spectrograms.png
+	@echo
+	@echo "The pictures are in demo/. Now type:"
+	@echo "  source $(BIN)/activate"
+	@echo "  generify predict SONG"
 
 # run all tests
 test: $(READY)
@@ -48,8 +52,9 @@ clean:
 	rm -rf $(VENV) demo dist docs/_build .pytest_cache .mypy_cache .ruff_cache
 
 $(READY): pyproject.toml requirements-dev.lock
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Generify needs Python 3.11 or later; try make PYTHON=python3.12')"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable ".[all]" --group dev
-	touch $(READY)
+	@echo "setting up $(VENV): about a minute, more on a slow network"
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Generify needs Python 3.11 or later; try make PYTHON=python3.12')"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --constraint requirements-dev.lock --editable ".[all]" --group dev
+	@touch $(READY)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from generify.recipe import Recipe, fit_recipe
+from generify.recipe import fit_recipe
 from generify.table import FeatureTable
 from gtzan_tables import make_table, read_clips
 
@@ -45,7 +45,7 @@ def measure(table: FeatureTable, classifier: str, n_clips: int) -> dict[str, Any
     """Mean and deviation of the accuracy over the draws."""
     accuracies = []
     for trained, tested in draws(table, n_clips):
-        fitted = fit_recipe(table, np.array(trained), Recipe(classifier))
+        fitted = fit_recipe(table, np.array(trained), classifier)
         predicted = fitted.predict_proba(table.X[tested], len(table.genres)).argmax(axis=1)
         accuracies.append(float((predicted == table.y[tested]).mean()))
     return {

@@ -28,7 +28,7 @@ from generify.datasets import load_dataset
 from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions
 from generify.extraction import extract_features
 from generify.novelty import fit_novelty, novelty_columns
-from generify.recipe import Recipe, fit_recipe, fit_table_novelty
+from generify.recipe import fit_recipe, fit_table_novelty
 from generify.table import FeatureTable
 from generify.training import evaluate_recipe
 from gtzan_baselines import judge_baselines
@@ -55,7 +55,7 @@ def part(table: FeatureTable, split: str) -> FeatureTable:
 
 def test_list(train: FeatureTable, test: FeatureTable, split: str) -> EvaluationReport:
     """Fit the released recipe to one table and test it on another."""
-    fitted = fit_recipe(train, np.arange(len(train.tracks)), Recipe(defaults.CLASSIFIER))
+    fitted = fit_recipe(train, np.arange(len(train.tracks)), defaults.CLASSIFIER)
     number = {genre: i for i, genre in enumerate(train.genres)}
     return evaluate_predictions(
         np.array([number[track.genre] for track in test.tracks]),
@@ -110,7 +110,7 @@ def compare_baselines(clips: dict[str, Clip], data: Path) -> list[dict[str, Any]
             {
                 "recipe": name,
                 "split": "fault-filtered",
-                "accuracy": round(float(right.mean()), 4),
+                "accuracy": round(float(right.mean()), 6),
                 "above_western_low": low,
                 "above_western_high": high,
             }
@@ -140,7 +140,7 @@ def row_of(report: EvaluationReport, features: str) -> dict[str, Any]:
         "split": report.experiment.split,
         "n_train": report.experiment.n_train,
         "n_test": report.n_tracks,
-        "accuracy": round(report.accuracy, 4),
+        "accuracy": round(report.accuracy, 6),
         "low": round(report.low, 4),
         "high": round(report.high, 4),
         "macro_auc": round(report.macro_auc, 4),

@@ -89,15 +89,19 @@ def nested_accuracy(table: FeatureTable, random_state: int) -> float:
     Equal settings are told apart by their order; every fold scales by its own training part.
     """
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.multiclass import OneVsRestClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    grid = {"svc__C": GRID_C, "svc__gamma": [g / table.X.shape[1] for g in GRID_GAMMA]}
+    step = "onevsrestclassifier__estimator__"
+    gammas = [g / table.X.shape[1] for g in GRID_GAMMA]
+    grid = {f"{step}C": GRID_C, f"{step}gamma": gammas}
+    pipeline = make_pipeline(StandardScaler(), OneVsRestClassifier(SVC()))
     inner = StratifiedKFold(N_INNER_FOLDS, shuffle=True, random_state=random_state)
     n_right = 0
     for fold in split_table(table, "random", n_folds=N_FOLDS, random_state=random_state).folds:
-        search = GridSearchCV(make_pipeline(StandardScaler(), SVC()), grid, cv=inner)
+        search = GridSearchCV(pipeline, grid, cv=inner)
         search.fit(table.X[fold.train], table.y[fold.train])
         n_right += int((search.predict(table.X[fold.test]) == table.y[fold.test]).sum())
     return n_right / len(table.tracks)

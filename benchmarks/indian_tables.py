@@ -1,7 +1,7 @@
 """A feature table of the Indian set from the published CSV, without the audio.
 
 ``librosa_features.csv`` holds what librosa's defaults give for 500 tracks of five genres; its
-columns are those of the ``classic`` extractor (and a tempo, which is left out). Run as a program,
+columns are those of the ``classic`` extractor (and some that it leaves out). Run as a program,
 this writes a Parquet table::
 
     python benchmarks/indian_tables.py DATA --output tables
@@ -19,7 +19,7 @@ import numpy as np
 
 from generify.datasets import Track
 from generify.errors import DatasetError
-from generify.features.classic import LIBROSA_COLUMNS, Classic
+from generify.features.classic import LIBROSA_COLUMNS, Classic, without_highest_band
 from generify.table import FeatureTable, save_table
 
 CSV_NAME = "librosa_features.csv"
@@ -41,9 +41,10 @@ def read_indian_table(data: Path) -> FeatureTable:
     return FeatureTable(
         dataset="indian",
         tracks=tuple(Track(row["track"], None, row["label"]) for row in rows),
-        X=np.array(
-            [[float(row[LIBROSA_COLUMNS[name]]) for name in extractor.columns] for row in rows],
-            dtype=np.float32,
+        X=without_highest_band(
+            np.array(
+                [[float(row[LIBROSA_COLUMNS[name]]) for name in extractor.columns] for row in rows]
+            )
         ),
         columns=extractor.columns,
         extractor=extractor.spec,

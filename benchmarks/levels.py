@@ -25,7 +25,7 @@ from generify.audio import Audio, load_audio, resample
 from generify.datasets import load_dataset
 from generify.excerpts import Excerpts, mend_levels
 from generify.features import get_extractor
-from generify.recipe import Recipe, fit_recipe
+from generify.recipe import fit_recipe
 from gtzan_tables import make_table, read_clips
 
 Change = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], int]]
@@ -46,7 +46,7 @@ def measure(data: Path) -> list[dict[str, Any]]:
     """Give the share named right for each change, plain and mended."""
     table = make_table(defaults.FEATURES, read_clips(data))
     rows = np.array([i for i, track in enumerate(table.tracks) if track.split == "train"])
-    fitted = fit_recipe(table, rows, Recipe(defaults.CLASSIFIER))
+    fitted = fit_recipe(table, rows, defaults.CLASSIFIER)
     extractor = get_extractor(defaults.FEATURES)
     tracks = [t for t in load_dataset(data / "audio").tracks if t.split == "valid"]
     clips = [load_audio(str(track.path)) for track in tracks]

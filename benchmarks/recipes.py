@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from generify.datasets import Dataset, load_dataset
 from generify.extraction import extract_features
-from generify.recipe import Recipe, fit_recipe
+from generify.recipe import fit_recipe
 from generify.table import FeatureTable
 from generify.training import evaluate_recipe
 from gtzan_tables import joined, make_table, read_clips
@@ -71,7 +71,7 @@ def measure(name: str, train: FeatureTable, valid: FeatureTable, classifier: str
 
 
 def _accuracy_of_fit(train: FeatureTable, valid: FeatureTable, classifier: str) -> float:
-    fitted = fit_recipe(train, np.arange(len(train.tracks)), Recipe(classifier))
+    fitted = fit_recipe(train, np.arange(len(train.tracks)), classifier)
     number = {genre: i for i, genre in enumerate(train.genres)}
     y = np.array([number[track.genre] for track in valid.tracks])
     predicted = fitted.predict_proba(valid.X, len(train.genres)).argmax(axis=1)

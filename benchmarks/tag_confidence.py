@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from generify import defaults
 from generify.novelty import fit_novelty, novelty_columns
-from generify.recipe import Recipe, fit_recipe, fit_table_novelty
+from generify.recipe import fit_recipe, fit_table_novelty
 from generify.tagging import TagOptions
 from gtzan import part
 from gtzan_tables import make_table, read_clips
@@ -33,7 +33,7 @@ def ask(data: Path) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.b
     """Give probabilities, true genres as numbers, and which songs are known, of the test list."""
     table = make_table(defaults.FEATURES, read_clips(data))
     train, test = part(table, "train"), part(table, "test")
-    fitted = fit_recipe(train, np.arange(len(train.tracks)), Recipe(defaults.CLASSIFIER))
+    fitted = fit_recipe(train, np.arange(len(train.tracks)), defaults.CLASSIFIER)
     found = fit_table_novelty(train)
     assert found is not None
     novelty = fit_novelty(train.X, train.y, novelty_columns(train.columns)).score(test.X)

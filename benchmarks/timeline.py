@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from generify.audio import Audio, load_audio
 from generify.datasets import Track, load_dataset
 from generify.features import get_extractor
-from generify.recipe import FittedRecipe, Recipe, fit_recipe, split_table
+from generify.recipe import FittedRecipe, fit_recipe, split_table
 from generify.table import FeatureTable
 from gtzan_tables import make_table, read_clips
 
@@ -89,15 +89,15 @@ def pair_up(clips: list[Track]) -> list[tuple[Track, Track]]:
 
 def make_pairs(table: FeatureTable, audio: list[Track]) -> Iterator[Pair]:
     """Pair clips that the same model may judge."""
-    recipe, every_row = Recipe(CLASSIFIER), np.arange(len(table.y))
+    every_row = np.arange(len(table.y))
     valid = [clip for clip in audio if clip.split == "valid"]
-    whole = fit_recipe(table, every_row, recipe)
+    whole = fit_recipe(table, every_row, CLASSIFIER)
     yield from (Pair(clips, whole) for clips in pair_up(valid))
     here = {clip.track: clip for clip in audio}
     for fold in split_table(table, "artist", n_folds=N_FOLDS, random_state=0).folds:
         names = [table.tracks[row].track for row in fold.test]
         pairs = pair_up([here[name] for name in names if name in here])
-        fitted = fit_recipe(table, fold.train, recipe)
+        fitted = fit_recipe(table, fold.train, CLASSIFIER)
         yield from (Pair(clips, fitted) for clips in pairs)
 
 

@@ -22,5 +22,7 @@ numpydoc_show_class_members = False
 
 html_theme = "furo"
 html_title = "Generify"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_js_files = ["copy.js"]
 html_show_sphinx = False

@@ -86,6 +86,8 @@ def _copy_repository(folder: Path) -> None:
             (folder / name).unlink()
         shutil.copytree(ROOT / name, folder / name, ignore=skipped)
     shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "docs").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "docs" / "design.md", folder / "docs")
 
 
 def run_page(page: Path, folder: Path, music: Path) -> None:

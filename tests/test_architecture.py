@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
 from generify.cli.app import COMMANDS
 
-PACKAGE = Path(__file__).resolve().parents[1] / "src" / "generify"
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "generify"
+GRAPH = run_path(str(ROOT / "tools" / "import_graph.py"))
+LAYERS = [frozenset(row) for row in GRAPH["read_rows"]()]
+"""From top to bottom; a module imports from rows below its own, and from its own package."""
 
-# From top to bottom; a module imports from rows below its own, and from its own package.
-LAYERS: tuple[frozenset[str], ...] = tuple(
-    frozenset(row.split())
-    for row in (
-        "__main__",
-        "cli",
-        "web",
-        "cluster doctor",
-        "workflow report scan tagging playlists history",
-        "plots results agreement",
-        "training prediction verification",
-        "evaluation model extraction recipe duplicates",
-        "table calibration model_card",
-        "classifiers novelty datasets features cache",
-        "music_check content inference excerpts mel_grid spectral_features tag_formats",
-        "audio spectrum",
-        "decoders endings",
-        "containers atomic native_stderr child_processes graph_check decode_guard",
-        "errors defaults cores lazy percent",
-    )
-)
+NOT_IN_THE_HOUSE = {"__main__.py", "__pycache__", "py.typed", "report_templates"}
 HEAVY = ("sklearn", "scipy", "pandas", "matplotlib", "librosa", "skl2onnx", "pyarrow", "fastapi")
 MAX_MODULE_LINES = 500
 MAX_COMMAND_LINES = 120
@@ -47,39 +33,27 @@ def _row(part: str) -> int:
     return next(i for i, row in enumerate(LAYERS) if part in row)
 
 
-def _part(path: Path) -> str:
-    """Name of the top-level module or package that a file belongs to."""
-    relative = path.relative_to(PACKAGE)
-    return relative.parts[0].removesuffix(".py")
-
-
-def _imports(path: Path) -> set[str]:
-    """Top-level parts of generify that a file imports, also inside functions."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("generify."):
-            found.add(node.module.split(".")[1])
-        elif isinstance(node, ast.ImportFrom) and node.module == "generify":
-            names = {alias.name for alias in node.names}
-            found |= {name for name in names if (PACKAGE / f"{name}.py").exists()}
-            found |= {name for name in names if (PACKAGE / name).is_dir()}
-        elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("generify.")}
-    return found
-
-
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_downward(path: Path) -> None:
-    part = _part(path)
+    part = GRAPH["part_of"](path)
     if part == "__init__":
         return
-    upward = {name for name in _imports(path) - {part} if _row(name) <= _row(part)}
+    upward = {name for name in GRAPH["imports_of"](path) - {part} if _row(name) <= _row(part)}
     assert not upward, f"{part} may not import {sorted(upward)}"
 
 
 def test_every_module_has_a_place() -> None:
-    parts = {_part(path) for path in MODULES} - {"__init__"}
+    parts = {GRAPH["part_of"](path) for path in MODULES} - {"__init__"}
     assert parts == set().union(*LAYERS)
+    assert sum(map(len, LAYERS)) == len(parts)
+
+
+def test_the_design_names_every_part() -> None:
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    house = design.partition("src/generify/\n")[2].partition("```")[0]
+    named = re.findall(r"^  (\w+(?:\.py|/))  ?", house, flags=re.M)
+    there = [path for path in PACKAGE.iterdir() if path.name not in NOT_IN_THE_HOUSE]
+    assert sorted(named) == sorted(f"{p.name}/" if p.is_dir() else p.name for p in there)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -51,6 +51,9 @@ def test_an_array_from_the_cache_may_be_written_to(cache: FeatureCache) -> None:
     found = cache.get(KEY)
     assert found is not None
     found.array[0] = 7
+    again = cache.get(KEY)
+    assert again is not None
+    assert (found.array[0], again.array[0]) == (7, 1.5)  # what is written stays with the writer
 
 
 def test_what_was_never_put_is_missing(cache: FeatureCache) -> None:

@@ -31,7 +31,7 @@ from generify.cli.app import build_app
 from generify.datasets.splits import list_splits
 from generify.features import list_extractors
 from generify.model import list_models
-from generify.workflow import load_mel
+from generify.spectrograms import load_spectrogram
 
 typer_main = pytest.importorskip("typer.main")
 
@@ -76,6 +76,20 @@ def test_commands_are_listed_as_they_say_themselves() -> None:
 
     assert "doctor" in listed([])
     assert listed([]) == listed(list(app.COMMANDS))
+
+
+def test_an_extension_that_swallows_an_interrupt_ends_the_command(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(**_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except SystemExit:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr(app, "build_app", lambda _: load)
+    done = command("predict", "song.mp3")
+    assert (done.code, done.out, done.err) == (130, "", "interrupted\n")
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=names)
@@ -173,13 +187,16 @@ def test_help_counts_the_classifiers(command: Command) -> None:
 
 DEFAULTS = [
     (("predict",), "model", defaults.MODEL),
-    (("predict",), "top", defaults.TOP),
     (
         ("predict",),
         "min_confidence",
         inspect.signature(generify.predict).parameters["min_confidence"].default,
     ),
-    (("spectrogram",), "seconds", inspect.signature(load_mel).parameters["seconds"].default),
+    (
+        ("spectrogram",),
+        "seconds",
+        inspect.signature(load_spectrogram).parameters["seconds"].default,
+    ),
     *(((name,), "features", defaults.FEATURES) for name in ("train", "evaluate", "compare")),
     (("extract",), "features", defaults.FEATURES),
     (("train",), "classifier", defaults.CLASSIFIER),
@@ -199,6 +216,10 @@ def test_defaults_are_the_library_s(
     assert f"[default: {value}" in " ".join(command(*path, "--help").out.split())
 
 
+def test_the_genres_shown_unless_a_number_is_given(command: Command) -> None:
+    assert f"[default: {defaults.TOP}, and none" in " ".join(command("predict", "-h").out.split())
+
+
 def test_the_version(command: Command) -> None:
     assert command("--version").out == f"generify {generify.__version__}\n"
 
@@ -212,7 +233,7 @@ def test_the_version(command: Command) -> None:
         (("predict", "--top", "0", "x"), "--top"),
         (("predict", "--min-confidence", "7", "x"), "--min-confidence"),
         (("predict", "--format", "xml", "x"), "--format"),
-        (("train", "x"), "Missing option '--output'"),
+        (("train", "x"), "Missing option '--output' / '-o'. Try: generify train my-music -o mine"),
         (("train", "x", "-o", "y", "--jobs", "-1"), "--jobs"),
         (("evaluate", "a", "b", "c"), "expected [MODEL] DATASET, got 3 arguments"),
         (("models",), "Usage: generify models"),
@@ -233,7 +254,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
         )
         assert done.returncode == 1
         assert "Traceback" in done.stderr
-        assert "ModelError: cannot read the model nope" in done.stderr
+        assert "ModelError: there is no model nope" in done.stderr
 
 
 def test_an_error_is_one_line_and_a_hint(tmp_path: Path, command: Command) -> None:
@@ -242,8 +263,8 @@ def test_an_error_is_one_line_and_a_hint(tmp_path: Path, command: Command) -> No
     assert done.code == 1
     assert done.out == ""
     assert done.err.splitlines() == [
-        "error: cannot read the model nope: No such file or directory",
-        f"hint: give a model file, or one of the bundled models: {', '.join(list_models())}",
+        f"error: there is no model nope (bundled: {', '.join(list_models())})",
+        "hint: give a model file, or one of these",
     ]
 
 

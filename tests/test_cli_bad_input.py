@@ -61,7 +61,7 @@ def check_refusal(done: Outcome, code: int, message: str, hint: str = "") -> Non
 
 BAD_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "zero_bytes.wav": (lambda p: p.write_bytes(b""), "the file is empty", "is empty (0 bytes)"),
-    "text.mp3": (lambda p: p.write_text("words"), "not audio", "is not an audio file"),
+    "text.mp3": (lambda p: p.write_text("words"), "not audio", "is a text, no audio"),
     "folder.wav": (lambda p: p.mkdir(), "an empty folder", "an empty folder"),
     "gone.mp3": (lambda p: p.symlink_to("nowhere.mp3"), "No such file", "no such file"),
     "under_a_second.wav": (
@@ -218,10 +218,10 @@ def test_a_table_of_other_features(table_file: Path, command: Command) -> None:
 
 
 NO_MODELS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing.onnx": (lambda p: None, "No such file or directory"),
+    "missing.onnx": (lambda p: None, "there is no model"),
     "folder.onnx": (lambda p: p.mkdir(), "Is a directory"),
     "empty.onnx": (lambda p: p.write_bytes(b""), "not a model that can be loaded"),
-    "text.onnx": (lambda p: p.write_text("words"), "not a model that can be loaded"),
+    "text.onnx": (lambda p: p.write_text("words"), "is a text, no model"),
 }
 
 
@@ -324,7 +324,7 @@ def outputs_refused_before_work(
     arguments: tuple[str, ...], bad: Path, command: Command, monkeypatch: pytest.MonkeyPatch,
     **places: Path,
 ) -> Outcome:  # fmt: skip
-    for work in ("generify.workflow.load_features", "generify.workflow.load_mel",
+    for work in ("generify.workflow.load_features", "generify.spectrograms.load_spectrogram",
                  "generify.scan.listening.predict"):  # fmt: skip
         monkeypatch.setattr(work, lambda *_, **__: pytest.fail("worked"))
     return command(*(argument.format(bad=bad, **places) for argument in arguments))

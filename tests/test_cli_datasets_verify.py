@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 from conftest import Command
+from generify.verification import Finding, VerificationReport
 
 RATE = 8000
 
@@ -58,21 +59,43 @@ class TestVerify:
         assert ["duplicate", "jazz/f", "the", "same", "samples", "as", "jazz/a"] in rows
         assert outcome.out.splitlines()[-1] == "found: 1 misnamed, 1 duplicate"
 
-    def test_very_many_missing_tracks_are_one_row(self, command: Command, folder: Path):
+    def test_a_part_of_a_published_dataset(self, command: Command, folder: Path):
         for number, name in enumerate(sorted(folder.rglob("*.wav"))):
             genre = name.parent.name
             name.rename(name.with_name(f"{genre}.{number:05d}.wav"))
         outcome = command("datasets", "verify", folder)
+        assert (outcome.code, outcome.err) == (0, "")
+        part = (
+            "4 of 1,000 published tracks are here; not here: 98 jazz, 98 rock; all blues, "
+            "classical, country, disco, hiphop, metal, pop, reggae"
+        )
+        assert outcome.out.splitlines() == [
+            "GTZAN genre collection: 4 songs heard, 40 s, most of 10 s",
+            part,
+            "nothing wrong was found",
+        ]
+        lines = command("datasets", "verify", folder, "--format", "ndjson")
+        assert (lines.code, lines.out, lines.err) == (0, "", f"{part}\n")
+
+    @pytest.mark.parametrize(("n_missing", "rows"), [
+        (50, [f"missing rock.000{n} rock" for n in range(50, 100)]),
+        (51, ["missing 51 tracks rock"]),
+    ])  # fmt: skip
+    def test_many_missing_tracks_are_named_and_very_many_are_one_row(
+        self, command: Command, tmp_path: Path, n_missing: int, rows: list[str], monkeypatch
+    ):
+        report = VerificationReport(
+            "gtzan", "gtzan", "GTZAN genre collection", 1000, 1000 - n_missing,
+            tuple(Finding("missing", f"rock.{n:05d}", detail="rock")
+                  for n in range(100 - n_missing, 100)),
+            {"rock": 100 - n_missing}, n_here=1000 - n_missing,
+        )  # fmt: skip
+        monkeypatch.setattr("generify.verification.verify_dataset", lambda *_, **__: report)
+        outcome = command("datasets", "verify", tmp_path)
         assert outcome.code == 1
         lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
-        assert lines[0] == (
-            "GTZAN genre collection, 1000 tracks when complete: 4 songs heard, 40 s, most of 10 s"
-        )
-        (row,) = [line for line in lines if line.startswith("missing")]
-        assert row == (
-            "missing 996 tracks blues 100, classical 100, country 100, disco 100, hiphop 100, "
-            "jazz 98, metal 100, pop 100, reggae 100, rock 98"
-        )
+        assert lines[0].startswith("GTZAN genre collection, 1,000 tracks when complete: ")
+        assert [line for line in lines if line.startswith("missing")] == rows
 
     def test_json_holds_all(self, command: Command, folder: Path):
         (folder / "rock/e.wav").write_text("not yet\n", encoding="utf-8")
@@ -108,8 +131,10 @@ class TestVerify:
             soundfile.write(path, song(n // 2), RATE)
         outcome = command("datasets", "verify", tmp_path, "--format", "json")
         (report,) = json.loads(outcome.out)
-        assert report["n_of_kind"] == {"missing": 997, "duplicate": 1, "fault": 1}
-        known = [f["known"] for f in report["findings"] if f["kind"] != "missing"]
+        assert report["n_of_kind"] == {"duplicate": 1, "fault": 1}
+        assert (report["n_here"], report["is_part"]) == (3, True)
+        assert report["n_missing_of_genre"]["reggae"] == 97
+        known = [f["known"] for f in report["findings"]]
         assert known == ["a published pair", "mostly noise"]
 
     @pytest.mark.parametrize(("arguments", "code", "text"), [
@@ -192,7 +217,7 @@ class TestDuplicates:
         (folder / "rock/e.wav").write_text("not yet\n", encoding="utf-8")
         outcome = command("datasets", "duplicates", folder)
         assert outcome.code == 1
-        assert outcome.err.startswith(f"left out: {folder / 'rock/e.wav'}: is not an audio file")
+        assert outcome.err.startswith(f"left out: {folder / 'rock/e.wav'}: is a text, no audio")
 
 
 @pytest.mark.parametrize("name", ["verify", "duplicates"])

@@ -69,8 +69,8 @@ def test_an_older_file_is_replaced_also_by_itself(tmp_path: Path, command: Comma
 @pytest.mark.parametrize(
     ("model", "name", "code", "message", "hint"),
     [
-        ("polka", "x.onnx", 1, "cannot read the model polka: No such file", "indian, western"),
-        ("words.onnx", "x.onnx", 1, "words.onnx is not a model that can be loaded", "train"),
+        ("polka", "x.onnx", 1, "no model polka (bundled: indian, western)", "one of these"),
+        ("words.onnx", "x.onnx", 1, "words.onnx is a text, no model", "train"),
         ("western", "x.bin", 2, "x.bin should end in .onnx", "write it as"),
         ("western", "none/x.onnx", 2, "there is no folder none", "make it first"),
     ],

@@ -17,7 +17,7 @@ import soundfile
 
 import generify
 from conftest import RATE, Command, Outcome
-from generify.cli.terminal import format_bytes, format_percent, format_time
+from generify.cli.terminal import format_bytes, format_percent, format_sure, format_time
 from generify.model import GenreModel
 
 FORMATS = ("table", "json", "ndjson", "csv")
@@ -51,7 +51,7 @@ def check_streams(done: Outcome, songs: Path) -> None:
     assert [line.partition(":")[0] for line in lines[:2]] == ["warning", "failed"]
     assert str(songs / "c_cut_short.wav") in lines[0]
     assert "damaged or cut short" in lines[0]
-    assert "d_text.mp3: is not an audio file" in lines[1]
+    assert "d_text.mp3: is a text, no audio" in lines[1]
     assert lines[-1] == "1 of 4 songs failed"
 
 
@@ -81,7 +81,7 @@ def test_formats_parse_whatever_happens(
     ]
     assert [r.get("genre") or None for r in records] == ["tones", "noise", "clicks", None]
     error = records[3]["error"]
-    assert "is not an audio file" in (error if form == "csv" else error["message"])
+    assert "is a text, no audio" in (error if form == "csv" else error["message"])
     if form != "csv":
         assert error["type"] == "AudioDecodeError"
 
@@ -158,11 +158,87 @@ def western(song: Path, command: Command, *options: object) -> list[str]:
 def test_nothing_is_said_of_genres_that_are_noise(music: Path, command: Command) -> None:
     song = music / "tones/tones0.wav"
     told = generify.predict(song)
-    then = western(song, command, "--top", 10)[2 if told.unknown else 3 :]
-    shares = {g.genre: g.probability for g in told.genres[0 if told.unknown else 1 :]}
-    named = [part.split()[0] for part in ", ".join(then).split(", ") if part]
-    assert named == [genre for genre, share in shares.items() if share >= 0.01]
-    assert len(named) < len(shares)
+    assert told.unknown
+    assert western(song, command)[2:] == [f"nearest: {told.genres[0].genre}"]
+    nearest = ", ".join(g.genre for g in told.genres)
+    assert western(song, command, "--top", 20)[2:] == [f"nearest: {nearest}"]
+
+
+def test_as_many_genres_as_were_asked_for(music: Path, model_file: Path, command: Command) -> None:
+    song = music / "tones/tones0.wav"
+    told = generify.predict(song, model_file)
+    few = western(song, command, "--model", model_file)[3:]
+    many = western(song, command, "--model", model_file, "--top", 3)[3:]
+    assert [part.split()[0] for part in ", ".join(few).split(", ") if part] == [
+        g.genre for g in told.genres[1:] if g.probability >= 0.01
+    ]
+    assert [part.split()[0] for part in ", ".join(many).split(", ")] == [
+        g.genre for g in told.genres[1:]
+    ]
+
+
+def test_percentages_of_an_unknown_song_are_not_shown(music: Path, command: Command) -> None:
+    song = music / "tones/tones0.wav"
+    told = generify.predict(song)
+    assert told.doubt.endswith(", so its percentages mean nothing here")
+    done = command("predict", song)
+    assert "%" not in done.out
+    assert done.err == f"warning: {song}: {told.doubt}\n"
+    assert str(told) == f"{song}: unknown (nearest: {told.genres[0].genre})"
+
+
+def test_a_prediction_is_printed_in_a_line(music: Path, model_file: Path) -> None:
+    told = generify.predict(music / "tones/tones0.wav", model_file)
+    sure = format_sure(told.confidence)
+    assert str(told) == f"{music}/tones/tones0.wav: tones ({sure})"
+    assert repr(told).startswith("Prediction(path=")
+
+
+@pytest.mark.parametrize("command_line", ["predict", "scan", "tag"])
+def test_percent_for_a_share(command_line: str, music: Path, command: Command) -> None:
+    song = music / "tones/tones0.wav"
+    output = ("-o", "never.csv") if command_line == "scan" else ()
+    done = command(command_line, song, "--min-confidence", "80", *output)
+    assert done.code == 2
+    assert done.err.splitlines() == [
+        "error: --min-confidence is a share from 0 to 1, got 80",
+        "hint: give 0.8 for 80 %",
+    ]
+
+
+def test_a_timeline_is_not_dropped_in_silence(
+    music: Path, model_file: Path, tmp_path: Path, command: Command
+) -> None:
+    song, output = music / "tones/tones0.wav", tmp_path / "out.csv"
+    done = command("predict", song, "--model", model_file, "--timeline", "-o", output)
+    assert "warning: the timeline is not in a CSV; .json and .ndjson hold it" in done.err
+    quiet = command("predict", song, "--model", model_file, "--timeline", "--format", "json")
+    assert quiet.err == ""
+
+
+def test_a_file_like_an_option_and_an_address(
+    music: Path, model_file: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(music / "tones/tones0.wav", tmp_path / "-dash.wav")
+    done = command("predict", "-dash.wav")
+    assert done.code == 2
+    assert done.err.endswith("hint: for the file -dash.wav give ./-dash.wav\n")
+    done = command("predict", "https://example.com/x.mp3")
+    assert done.code == 2
+    assert done.err.startswith("error: URLs are not read: https:/example.com/x.mp3\nhint: download")
+    done = command("predict", "./-dash.wav", "https://example.com/x.mp3", "--model", model_file)
+    assert "no such file; URLs are not read; download it first" in done.err
+
+
+def test_what_decoders_said_is_for_programs(
+    tmp_path: Path, music: Path, model_file: Path, command: Command
+) -> None:
+    (tmp_path / "noise.mp3").write_bytes(bytes(5000))
+    files = (tmp_path / "noise.mp3", music / "tones/tones0.wav")
+    done = command("predict", *files, "--model", model_file, "--format", "json")
+    assert "noise.mp3: is not an audio file that can be decoded; if it plays elsewhere" in done.err
+    assert "(soundfile: " in json.loads(done.out)[0]["error"]["message"]
 
 
 def test_weak_answers_are_unknown(music: Path, model_file: Path, command: Command) -> None:
@@ -175,7 +251,7 @@ def test_weak_answers_are_unknown(music: Path, model_file: Path, command: Comman
     assert (record["genre"], record["unknown"]) == (None, True)
     row = western(song, command, *options)
     assert row[:2] == ["tones0.wav", "unknown"]
-    assert row[2].startswith("tones ")  # how sure it would be is no sureness of "unknown"
+    assert row[2].startswith("nearest: tones ")  # how sure it would be is no sureness of "unknown"
 
 
 def test_timeline(tmp_path: Path, music: Path, model_file: Path, command: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,11 +15,12 @@ import soundfile
 
 from conftest import RATE, Command
 from generify.cli.scan_progress import Heard
+from generify.cli.scan_summary import say_next
 from generify.cli.terminal import format_time
 from generify.errors import Failure, HistoryError
 from generify.prediction import Prediction
 from generify.results import SongResult, read_results, read_song_results
-from generify.scan import Scan
+from generify.scan import Scan, ScanSummary
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_a_scan_from_beginning_to_end(library: Path, model_file: Path, command: 
         "failed: 2 × is silent\n"
         f"  {library}/silent.wav\n"
         f"  {library}/silent2.wav\n"
-        "failed: 1 × is not an audio file that can be decoded\n"
+        "failed: 1 × is a text, no audio\n"
         f"  {library}/text.mp3\n"
         "7 songs, 0.0 hours of audio, 0 unknown, 3 failed\n"
         "heard 7 in T: R songs/s, R audio-hours/s\n"
@@ -72,7 +74,9 @@ def test_a_scan_from_beginning_to_end(library: Path, model_file: Path, command: 
         (library / name).unlink()
     third = command(*arguments, "--changed")
     assert third.code == 0
-    assert third.err == f"3 of 4 songs are answered already\nwrote {output}\n"
+    assert third.err == (
+        f"3 of 4 songs are answered already; going on with the other 1\nwrote {output}\n"
+    )
     assert "4 songs, 0.0 hours of audio, 0 unknown, 0 failed" in third.out
 
 
@@ -130,9 +134,7 @@ def test_wrong_usage(library: Path, model_file: Path, command: Command, tmp_path
     missing = tmp_path / "nosuch"
     done = command("scan", missing, "-m", model_file, "-o", output)
     assert (done.code, done.out) == (2, "")
-    assert done.err == (
-        f"error: there is no file or folder {missing}\nhint: give audio files, or folders of them\n"
-    )
+    assert done.err == (f"error: there is no file or folder {missing}\nhint: check the path\n")
     assert {path.name for path in tmp_path.iterdir()} == {"library", "toy.onnx"}
 
 
@@ -172,7 +174,7 @@ def test_a_scan_is_kept_in_a_database_that_is_named_and_no_song_is_read_for_it(
     pytest.importorskip("sqlalchemy")
     from generify.history import open_history, writing
 
-    monkeypatch.setattr(writing, "content_hash", None)
+    monkeypatch.setattr(writing, "identify", None)
     other = library.parent / "other.db"
     output = library.parent / "out.csv"
     done = command("scan", library, "-m", model_file, "-o", output, "--database", other)
@@ -298,9 +300,27 @@ def test_a_line_now_and_then_in_a_log(
     heard = scan_progress.watch(SlowScan(clock))
     assert heard == Heard(10, 200.0, 3600.0)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "2 of 12 songs are answered already"
+    assert lines[0] == "2 of 12 songs are answered already; going on with the other 10"
     assert lines[1] == ("4 of 12 songs, 0.1 songs/s, 0.005 audio-hours/s, 2:40 left, 1 failed")
     assert len(lines) == 6
+
+
+def test_what_to_do_next_is_said_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "my results.csv"
+    output.touch()
+    summary = ScanSummary(1, {"jazz": 1}, 0, (), 30.0)
+    say_next(str(output), summary)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    say_next(str(output), summary)
+    assert capsys.readouterr().err == (
+        f"try it: generify playlist '{output}' -o Playlists\n"
+        f"        generify tag --from '{output}' --dry-run\n"
+    )
+    say_next(str(output), ScanSummary(1, {}, 1, (), 30.0))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

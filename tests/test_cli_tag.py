@@ -59,7 +59,7 @@ def test_dry_run_then_tag_then_undo(songs: Path, model_file: Path, command: Comm
     ]
     assert all(row[3].endswith(" % sure") for row in rows(done)[:2])
     assert "failed: " in done.err
-    assert "d.mp3: is not an audio file that can be decoded" in done.err
+    assert "d.mp3: is a text, no audio" in done.err
     assert "2 songs would be tagged, 1 left alone (1 had a genre), 1 failed" in done.err
     assert state_of(songs) == before
 
@@ -121,7 +121,7 @@ def test_formats(form: str, songs: Path, model_file: Path, command: Command) -> 
     assert records[2]["before"] == ("Jazz; Rock" if form == "csv" else ["Jazz", "Rock"])
     assert [str(r.get("written", "")) for r in records] == ["True", "True", "False", ""]
     if form == "csv":
-        assert "is not an audio file" in records[3]["error"]
+        assert "is a text, no audio" in records[3]["error"]
     else:
         assert records[3]["error"]["type"] == "AudioDecodeError"
 
@@ -310,12 +310,31 @@ def test_journal_that_is_another_file(
     assert notes.read_text() == "one line\nand half another"
 
 
+def test_a_dry_undo_tells_what_would_come_back(
+    songs: Path, model_file: Path, command: Command
+) -> None:
+    command("tag", songs, "--model", model_file)
+    tagged = state_of(songs)
+    done = command("tag", "--undo", "--dry-run")
+    assert done.code == 0, done.err
+    assert done.out.split()[:5] == ["song", "now", "would", "be", "why"]
+    assert [row[:3] for row in rows(done)] == [
+        ["b.wav", "noise", "none"],
+        ["a.wav", "tones", "none"],
+    ]
+    assert done.err == "2 songs would be brought back\n"
+    assert state_of(songs) == tagged
+    (songs / "a.wav").unlink()
+    again = command("tag", "--undo", "--dry-run")
+    assert again.code == 1
+    assert again.err.endswith("1 song would be brought back, 1 failed\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ((), "no songs given\nhint: give songs, folders of them or --from RESULTS"),
         (("--undo", "song.mp3"), "--undo takes back a whole run"),
-        (("--undo", "--dry-run"), "--undo takes back a whole run"),
         (("song.mp3", "--map", "gone.toml"), "cannot read gone.toml"),
         (("song.mp3", "--journal", "gone/journal"), "there is no folder gone"),
         (("song.mp3", "--max-genres", "0"), "--max-genres"),

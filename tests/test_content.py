@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from generify.content import content_hash
+from generify.content import content_hash, identify
 from generify.errors import AudioDecodeError
 
 RATE = 22050
@@ -218,3 +218,11 @@ def test_unreadable(tmp_path: Path) -> None:
         content_hash(tmp_path / "missing.mp3")
     with pytest.raises(AudioDecodeError, match="cannot be read"):
         content_hash(tmp_path)
+
+
+def test_identifying_lets_a_file_be_unreadable(tmp_path: Path) -> None:
+    song = tmp_path / "song.bin"
+    song.write_bytes(b"sound")
+    assert identify(song) == content_hash(song)
+    assert identify(tmp_path / "missing.mp3") is None
+    assert identify("zero\0byte.mp3") is None

@@ -120,7 +120,7 @@ def _check(script: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("script", ["reference", "accuracy_page", "model_pages"])
+@pytest.mark.parametrize("script", ["reference", "accuracy_page", "model_pages", "import_graph"])
 def test_generated_pages_are_up_to_date(script: str) -> None:
     _check(script)
 

@@ -19,30 +19,30 @@ import pytest
 
 from generify import doctor
 from generify.cache import CacheEntry, FeatureCache, make_key
-from generify.doctor import CHECKS, Finding, State, examine
+from generify.doctor import CHECKS, Diagnosis, State, examine
 
 Patch = pytest.MonkeyPatch
 
 
-def found(what: str) -> list[Finding]:
+def found(what: str) -> list[Diagnosis]:
     return [finding for finding in examine() if finding.what == what]
 
 
 @pytest.fixture
-def only(monkeypatch: Patch) -> Callable[[str], list[Finding]]:
+def only(monkeypatch: Patch) -> Callable[[str], list[Diagnosis]]:
     """Run one check alone."""
 
-    def run(what: str) -> list[Finding]:
+    def run(what: str) -> list[Diagnosis]:
         monkeypatch.setattr(doctor, "CHECKS", {what: CHECKS[what]})
         return found(what)
 
     return run
 
 
-Only = Callable[[str], list[Finding]]
+Only = Callable[[str], list[Diagnosis]]
 
 
-def broken(findings: list[Finding]) -> Finding:
+def broken(findings: list[Diagnosis]) -> Diagnosis:
     wrong = [finding for finding in findings if finding.state is not State.OK]
     assert len(wrong) == 1
     return wrong[0]
@@ -86,7 +86,7 @@ def test_a_check_that_falls_over_is_a_finding(monkeypatch: Patch) -> None:
 
     monkeypatch.setattr(doctor, "CHECKS", {"thing": fall})
     (finding,) = examine()
-    assert finding == Finding(
+    assert finding == Diagnosis(
         "thing", State.ERROR, "ZeroDivisionError: by zero", "pip install --force-reinstall generify"
     )
 
@@ -109,9 +109,15 @@ def test_what_is_asked_for(monkeypatch: Patch, only: Only) -> None:
     installed = metadata.version("rich")
     assert finding.message == f"missing: rich 999.1 or later (there is {installed}), nowhere"
     assert finding.cure == "pip install --upgrade generify"
-    (extras,) = only("extras")
-    assert extras.state is State.OK
-    assert extras.message == "tags; not installed: ray (pip install 'generify[ray]')"
+    here, *others = only("extras")
+    assert {finding.state for finding in (here, *others)} == {State.OK}
+    assert here.message == "tags; more with pip install 'generify[NAME]'"
+    assert [finding.message for finding in others] == ["not installed: ray, for scans on a cluster"]
+
+
+def test_every_extra_is_explained() -> None:
+    known = set(metadata.metadata("generify").get_all("Provides-Extra") or ())
+    assert set(doctor._EXTRAS) == known - {"all"}
 
 
 def test_a_decoder_that_is_deaf(monkeypatch: Patch, only: Only) -> None:
@@ -284,6 +290,9 @@ def test_a_machine_that_knows_only_ascii() -> None:
                           capture_output=True, check=True)  # fmt: skip
     assert "State.WARNING" in done.stdout
     assert "names of files (ascii)" in done.stdout
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True,
+                          env=os.environ | plain | {"PYTHONUTF8": "1"})  # fmt: skip
+    assert "State.OK" in done.stdout, "the cure that it names does not help"
 
 
 def test_a_clock_that_stands_still(monkeypatch: Patch, only: Only) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import traceback
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_errors_are_what_python_expects() -> None:
 def test_a_missing_extra_names_the_command() -> None:
     error = MissingExtraError.for_extra("train", "skl2onnx")
     assert str(error) == "this needs skl2onnx, which is not installed"
+    assert traceback.format_exception_only(error)[-1] == "hint: pip install 'generify[train]'\n"
     assert error.hint == "pip install 'generify[train]'"
 
 

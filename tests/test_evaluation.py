@@ -27,7 +27,6 @@ from generify.evaluation import (
     Experiment,
     accuracy_interval,
     evaluate_predictions,
-    summarise_report,
 )
 
 EXPERIMENT = Experiment("mfcc + lda", "made", "random", "drawn at random")
@@ -102,22 +101,6 @@ def test_long_curves_are_thinned_without_moving_the_area() -> None:
     assert curve.auc == pytest.approx(roc_auc_score(y == 0, probabilities[:, 0]))
     drawn = np.trapezoid(curve.true_positive_rate, curve.false_positive_rate)
     assert drawn == pytest.approx(curve.auc, abs=0.005)
-
-
-def test_a_card_quotes_thinned_curves() -> None:
-    y, probabilities = draw(2000, 2, seed=1)
-    summary = summarise_report(evaluate(y, probabilities, ("a", "b")))
-    json.dumps(summary, allow_nan=False)
-    for i, curve in enumerate(summary["roc_curves"]):
-        x, up = curve["false_positive_rate"], curve["true_positive_rate"]
-        assert len(x) == len(up) == 40
-        assert (x[0], up[0], x[-1], up[-1]) == (0, 0, 1, 1)
-        assert (np.diff(x) >= 0).all()
-        assert (np.diff(up) >= 0).all()
-        expected = roc_auc_score(y == i, probabilities[:, i])
-        assert curve["auc"] == pytest.approx(expected, abs=1e-4)
-        assert np.trapezoid(up, x) == pytest.approx(expected, abs=0.02)
-    assert [curve["genre"] for curve in summary["roc_curves"]] == ["a", "b"]
 
 
 def test_a_genre_without_tracks_counts_for_nothing() -> None:
@@ -242,13 +225,15 @@ def test_a_report_becomes_json() -> None:
         fold_accuracies=(0.5, 0.25),
     )
     plain = json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    assert set(plain) == {field.name for field in dataclasses.fields(EvaluationReport)}
+    names = {field.name for field in dataclasses.fields(EvaluationReport)}
+    assert set(plain) == names | {"baseline"}
     assert plain["experiment"] == {
         "recipe": "mfcc + lda",
         "dataset": "made",
         "split": "random",
         "split_meaning": "drawn at random",
         "n_train": 12,
+        "flatters": False,
         "warnings": ["odd"],
         "failures": [{"path": "a.mp3", "error_type": "E", "message": "why"}],
     }
@@ -279,51 +264,6 @@ def test_probabilities_that_are_no_numbers(bad: float) -> None:
     probabilities[3, 1] = bad
     with pytest.raises(ParameterError, match="probabilities hold NaN or infinity"):
         evaluate(y, probabilities)
-
-
-def test_a_card_quotes_the_figures_with_their_split() -> None:
-    y = np.array([0, 0, 0, 1], dtype=np.intp)
-    probabilities = np.array(
-        [[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.3, 0.7, 0.0], [0.1, 0.9, 0.0]], dtype=np.float64
-    )
-    experiment = dataclasses.replace(EXPERIMENT, n_train=12)
-    report = evaluate_predictions(
-        y, probabilities, ("jazz", "rock", "pop"), tracks=tuple("abcd"), experiment=experiment
-    )
-    summary = summarise_report(report)
-    curves = summary.pop("roc_curves")
-    assert set(curves[0]) == {"genre", "false_positive_rate", "true_positive_rate", "auc"}
-    low, high = accuracy_interval(2, 4)
-    # jazz: 1 of 3 found and nothing else called so; rock: found, with two others called so; every
-    # pair of a jazz and a rock track is in the right order
-    assert summary == {
-        "split": "random",
-        "split_meaning": "drawn at random",
-        "n_tracks": 4,
-        "n_train": 12,
-        "accuracy": 0.5,
-        "low": round(low, 4),
-        "high": round(high, 4),
-        "macro_f1": 0.5,
-        "macro_auc": 1.0,
-        "top3": 1.0,
-        "calibration_error": 0.425,  # two right at 0.9, one wrong at 0.8, one at 0.7
-        "scores": [
-            {
-                **{"genre": "jazz", "n_tracks": 3, "precision": 1.0, "recall": 0.3333},
-                **{"f1": 0.5, "roc_auc": 1.0},
-            },
-            {
-                **{"genre": "rock", "n_tracks": 1, "precision": 0.3333, "recall": 1.0},
-                **{"f1": 0.5, "roc_auc": 1.0},
-            },
-            {
-                **{"genre": "pop", "n_tracks": 0, "precision": 0.0, "recall": 0.0},
-                **{"f1": 0.0, "roc_auc": None},
-            },
-        ],
-        "confusion": [[1, 2, 0], [0, 1, 0], [0, 0, 0]],
-    }
 
 
 def test_the_interval_of_one_answer() -> None:
@@ -391,8 +331,21 @@ def test_a_report_keeps_what_it_was_made_of() -> None:
     assert report.calibration_error == calibration_error(bins)
 
 
-def test_a_card_rounds_its_curves() -> None:
-    y, probabilities = draw(700, 2, seed=1)
-    for curve in summarise_report(evaluate(y, probabilities, ("a", "b")))["roc_curves"]:
-        rates = [*curve["false_positive_rate"], *curve["true_positive_rate"]]
-        assert rates == [round(rate, 4) for rate in rates]
+@pytest.mark.parametrize(("n_right", "beaten"), [(22, False), (23, True)])
+def test_what_always_answering_one_genre_is_worth(n_right: int, beaten: bool) -> None:
+    y = np.array([0] * 22 + [1] * 3)
+    right = np.arange(25) < n_right
+    named = np.where(right, y, 1 - y)
+    report = evaluate(y, np.eye(2)[named] * 0.8 + 0.1, ("mix", "other"))
+    assert (report.baseline.genre, report.baseline.accuracy) == ("mix", 0.88)
+    assert report.baseline.tells
+    assert report.to_dict()["baseline"] == {"genre": "mix", "accuracy": 0.88}
+    warned = [w for w in report.experiment.warnings if "would be right 88 % of the time" in w]
+    assert len(warned) == (not beaten)
+
+
+def test_the_baseline_of_equal_genres_tells_nothing() -> None:
+    y = np.arange(20) % 2
+    report = evaluate(y, np.eye(2)[y], ("a", "b"))
+    assert not report.baseline.tells
+    assert not report.top3_tells

@@ -314,9 +314,13 @@ def test_a_cache_that_cannot_be_written(music: Path, tmp_path: Path) -> None:
 
 
 def test_the_cache_is_kept_within_its_limit(music: Path, tmp_path: Path) -> None:
-    cache = FeatureCache(tmp_path, limit_bytes=500)
-    extract_features(some(music, 4), "mfcc", cache=cache)
-    assert cache.info().size_bytes <= 500
+    extract_features(some(music, 4), "mfcc", cache=FeatureCache(tmp_path / "large"))
+    whole = FeatureCache(tmp_path / "large").info()
+    limit = whole.size_bytes // 2
+    small = FeatureCache(tmp_path / "small", limit_bytes=limit)
+    extract_features(some(music, 4), "mfcc", cache=small)
+    assert 0 < small.info().n_entries < whole.n_entries
+    assert small.info().size_bytes <= limit
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

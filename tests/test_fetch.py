@@ -327,7 +327,7 @@ class TestTheWrongThing:
         with pytest.raises(
             DatasetError,
             match=r"^gone\.tar\.gz cannot be had from 127\.0\.0\.1: 404 Not Found; "
-            r"127\.0\.0\.1: 404 Not Found$",
+            r"127\.0\.0\.1: 404 Not Found\n",
         ) as caught:
             fetch(facts, tmp_path / "toy")
         assert "--from FILE" in caught.value.hint

@@ -45,7 +45,6 @@ from generify.history import (
     open_history,
     schema,
     searching,
-    store,
     writing,
 )
 from generify.history.location import default_url, locate
@@ -226,7 +225,7 @@ def test_pages_hold_every_entry_once(history: History, monkeypatch: pytest.Monke
     assert [len(page) for page in pages] == [3, 3, 1, 0]
     found = [Path(e.path).stem for page in pages for e in page]
     assert found == [f"{n:04d}" for n in reversed(range(7))]
-    monkeypatch.setattr(store, "_CHUNK", 3)
+    monkeypatch.setattr(searching, "_CHUNK", 3)
     assert [Path(e.path).stem for e in history.export()] == found[::-1]
     for limit, offset in ((0, 0), (1, -1)):
         with pytest.raises(ParameterError, match="a search needs a limit of 1 or more"):
@@ -310,7 +309,7 @@ def test_a_recording_that_is_known_is_not_read_again(
 ) -> None:
     song = music / "tones/tones0.wav"
     known = content_hash(song)
-    monkeypatch.setattr(writing, "content_hash", None)
+    monkeypatch.setattr(writing, "identify", None)
     run = history.start_run("scan", Model())
     assert history.add_answers(run, [writing.answer_of(prediction(song), known)]) == 1
     assert history.search()[0].recording == known
@@ -586,7 +585,7 @@ def test_the_database_of_another_program(file: Path) -> None:
     connection.close()
     with pytest.raises(
         HistoryError,
-        match=r"is the database of another program; it holds the tables moz_a, moz_b, moz_c, …$",
+        match=r"the database of another program; it holds the tables moz_a, moz_b, moz_c, …(\n|$)",
     ):
         open_history(str(file))
 

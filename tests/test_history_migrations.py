@@ -17,7 +17,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
 from databases import KINDS, engine_of, fresh_database, keep, prediction
-from generify.errors import HistoryError
+from generify.errors import HistoryError, MissingExtraError
 from generify.history import open_history, upgrading
 from generify.history.schema import METADATA
 
@@ -156,6 +156,72 @@ def test_a_migration_that_fails_changes_nothing(
         assert "generify_corrections" not in sa.inspect(connection).get_table_names()
     with open_history(url) as history:
         assert history.count() == 1
+
+
+def shape(url: str) -> dict[str, Any]:
+    """Tables of the history as the database itself tells them."""
+    with engine_of(url).connect() as connection:
+        seen = sa.inspect(connection)
+        return {
+            table: (
+                [(c["name"], str(c["type"]), c["nullable"]) for c in seen.get_columns(table)],
+                seen.get_pk_constraint(table)["constrained_columns"],
+                sorted(
+                    (k["constrained_columns"], k["referred_table"])
+                    for k in seen.get_foreign_keys(table)
+                ),
+                {i["name"]: (i["column_names"], i["unique"]) for i in seen.get_indexes(table)},
+            )
+            for table in METADATA.tables
+        }
+
+
+def test_migrations_leave_what_the_schema_declares(url: str) -> None:
+    """To the kind of database: which indexes it can have differs."""
+    with engine_of(url).begin() as connection:
+        METADATA.create_all(connection)
+    declared = shape(url)
+    with engine_of(url).begin() as connection:
+        METADATA.drop_all(connection)
+    open_history(url).close()
+    assert shape(url) == declared
+    indexes = declared["generify_predictions"][3]
+    assert ("generify_predictions_whole" in indexes) == url.startswith("sqlite")
+    assert ("generify_predictions_newest" in indexes) == (not url.startswith("sqlite"))
+
+
+def test_without_alembic_only_tables_of_this_version_can_be_used(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "alembic.migration", None)
+        with pytest.raises(MissingExtraError, match="this needs alembic") as caught:
+            open_history(url)
+        assert caught.value.hint == "pip install 'generify[history]'"
+    with engine_of(url).connect() as connection:
+        assert sa.inspect(connection).get_table_names() == []
+    open_history(url).close()
+    monkeypatch.setitem(sys.modules, "alembic.migration", None)
+    with open_history(url) as history:
+        assert keep(history, prediction("/a.mp3")) == 1
+
+
+@pytest.mark.parametrize("url", ["mariadb"], indirect=True)
+def test_two_programs_do_not_change_tables_at_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrading, "_LOCK_SECONDS", 0)
+    lock = f"'generify_{upgrading._LOCK}'"
+    with engine_of(url).connect() as other:
+        assert other.scalar(sa.text(f"SELECT get_lock({lock}, 1)")) == 1
+        expected = r"^another program has been changing the tables of mysql://\S+ for 0 s\n"
+        with pytest.raises(HistoryError, match=expected) as caught:
+            open_history(url)
+        assert caught.value.hint == "wait until it is done, then run it again"
+        assert sa.inspect(other).get_table_names() == []
+    # given back at once, not only when the connection ends
+    with open_history(url), engine_of(url).connect() as other:
+        assert other.scalar(sa.text(f"SELECT is_free_lock({lock})")) == 1
 
 
 @pytest.mark.parametrize("version", ["3", "99", "c0ffee"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from databases import KINDS, Model, answer, fresh_database
-from generify.history import History, HistoryFilter, open_history
+from generify.history import History, HistoryFilter, open_history, searching
 from generify.history import owners as owners_module
 from generify.history.owners import AnswerCount, OwnedHistory
 
@@ -59,7 +59,8 @@ def test_what_others_keep_has_no_owner(owned: OwnedHistory) -> None:
 
 
 def test_pages(owned: OwnedHistory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owners_module, "_CHUNK", 2)
+    for module in (owners_module, searching):
+        monkeypatch.setattr(module, "_CHUNK", 2)
     kept = [keep(owned, "anna", number) for number in range(5)]
     total, page = owned.search("anna", ALL, limit=2, offset=1)
     assert total == 5

@@ -23,7 +23,8 @@ from generify.datasets import (
 )
 from generify.datasets.splits import make_split
 from generify.errors import DatasetError, ParameterError
-from generify.model import load_model, track_fingerprint
+from generify.model import load_model
+from generify.model_card import track_digest
 
 
 def write_songs(root: Path, *names: str) -> Path:
@@ -97,7 +98,7 @@ class TestIndian:
             for number in range(1, 101)
         ]
         assert all(tracks)
-        seen = {track_fingerprint(t.genre, t.track) for t in tracks if t}
+        seen = {track_digest(t.genre, t.track) for t in tracks if t}
         assert set(card.trained_on) <= seen
 
     @pytest.mark.data

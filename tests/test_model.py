@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -23,15 +24,8 @@ from generify.datasets import dataset_facts
 from generify.errors import ModelError, ParameterError
 from generify.features import ExtractorSpec, get_extractor
 from generify.graph_check import ROWS_AT_ONCE
-from generify.model import (
-    CARD_KEY,
-    GenreModel,
-    ModelCard,
-    export_model,
-    list_models,
-    load_model,
-    track_fingerprint,
-)
+from generify.model import GenreModel, export_model, list_models, load_model
+from generify.model_card import CARD_KEY, ModelCard, track_digest
 
 N_FEATURES = len(get_extractor("mfcc").columns)
 TRAIN_HINT = "give a file written by `generify train`"
@@ -45,7 +39,7 @@ CARD = ModelCard(
     classifier="by hand",
     dataset="made",
     n_tracks={"rock": 2, "blues": 3, "jazz": 4},
-    trained_on=(track_fingerprint("rock", "a"),),
+    trained_on=(track_digest("rock", "a"),),
     metrics={"accuracy": 0.5, "split": "artist"},
     attribution="Ærlig & Søn",
 )
@@ -393,12 +387,16 @@ def test_no_cut_and_no_flipped_bit_raises_anything_else(model: GenreModel) -> No
     assert n_refused > 30  # most of the file is weights and free text, where a bit changes no form
 
 
+def test_names_of_bundled_models_may_have_capitals() -> None:
+    assert load_model("Western") == load_model("western")
+
+
 def test_a_missing_model(tmp_path: Path) -> None:
     with pytest.raises(
-        ModelError, match=r"cannot read the model .*missing\.onnx: No such file or directory"
+        ModelError, match=r"there is no model .*missing\.onnx \(bundled: indian, western\)"
     ) as caught:
         load_model(tmp_path / "missing.onnx")
-    assert caught.value.hint.startswith("give a model file, or one of the bundled models: ")
+    assert caught.value.hint == "give a model file, or one of these"
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
@@ -417,11 +415,11 @@ def test_a_file_too_large_is_not_even_read(tmp_path: Path, monkeypatch: pytest.M
         load_model(path)
 
 
-def test_fingerprints_name_a_track_by_genre_and_name() -> None:
-    assert track_fingerprint("jazz", "A/01 Intro") != track_fingerprint("jazz", "B/01 Intro")
-    assert track_fingerprint("jazz", "a") != track_fingerprint("rock", "a")
-    assert track_fingerprint("jazz", "a") != track_fingerprint("jazz", "b")
-    assert len(track_fingerprint("jazz", "a")) == 8
+def test_digests_name_a_track_by_genre_and_name() -> None:
+    assert track_digest("jazz", "A/01 Intro") != track_digest("jazz", "B/01 Intro")
+    assert track_digest("jazz", "a") != track_digest("rock", "a")
+    assert track_digest("jazz", "a") != track_digest("jazz", "b")
+    assert len(track_digest("jazz", "a")) == 8
 
 
 # ------------------------------------------------------------------ the bundled models
@@ -459,9 +457,35 @@ def test_a_misspelt_name_is_told_the_names(
     model: GenreModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundled_folder(tmp_path, monkeypatch, model.graph)
-    with pytest.raises(ModelError, match="cannot read the model toi: No such file") as caught:
+    with pytest.raises(ModelError, match=r"there is no model toi \(bundled: toy\)") as caught:
         load_model("toi")
-    assert caught.value.hint == "give a model file, or one of the bundled models: toy"
+    assert caught.value.hint == "did you mean toy?"
+
+
+def test_a_name_without_its_ending_is_told_the_file(
+    model: GenreModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.save(tmp_path / "mine.onnx")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="there is no model mine ") as caught:
+        load_model("mine")
+    assert caught.value.hint == "did you mean mine.onnx?"
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", "a picture (JPEG)"),
+        (b"\x89PNG\r\n\x1a\n\x00", "a picture (PNG)"),
+        (b"my genres\n", "a text"),
+        (b"<!DOCTYPE html>", "a web page"),
+        (b"PK\x03\x04\x14\x00", "an archive (ZIP)"),
+    ],
+)
+def test_what_is_given_for_a_model(tmp_path: Path, head: bytes, kind: str) -> None:
+    (tmp_path / "mine.onnx").write_bytes(head)
+    with pytest.raises(ModelError, match=re.escape(f"mine.onnx is {kind}, no model")):
+        load_model(tmp_path / "mine.onnx")
 
 
 def test_the_western_model_knows_the_gtzan_genres() -> None:
@@ -522,7 +546,7 @@ def test_exporting_to_a_folder_keeps_the_name_of_the_file(
 
 def test_what_is_no_model_is_not_exported(tmp_path: Path) -> None:
     (tmp_path / "song.onnx").write_bytes(b"la la la")
-    with pytest.raises(ModelError, match=r"song\.onnx is not a model that can be loaded"):
+    with pytest.raises(ModelError, match=r"song\.onnx is a text, no model"):
         export_model(tmp_path / "song.onnx", tmp_path / "copy.onnx")
     assert not (tmp_path / "copy.onnx").exists()
 
@@ -658,4 +682,4 @@ def test_as_large_as_a_model_may_be(
 def test_the_names_of_models_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         load_model(tmp_path / "missing.onnx")
-    assert caught.value.hint.endswith(f"bundled models: {', '.join(list_models())}")
+    assert f"(bundled: {', '.join(list_models())})" in str(caught.value)

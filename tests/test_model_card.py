@@ -11,7 +11,7 @@ import pytest
 from generify import model_card
 from generify.errors import ModelError
 from generify.features import ExtractorSpec
-from generify.model_card import CARD_KEY, ModelCard, read_card, track_fingerprint
+from generify.model_card import CARD_KEY, ModelCard, read_card, track_digest
 
 GENRES = ("rock", "jazz")
 SCORE = {
@@ -272,7 +272,7 @@ def test_another_format_is_refused(known: object, named: str) -> None:
 
 
 def test_a_file_without_a_card() -> None:
-    with pytest.raises(ModelError, match=r"^a\.onnx is an ONNX file without a model card$") as err:
+    with pytest.raises(ModelError, match=r"^a\.onnx is an ONNX file without a model card\n") as err:
         read_card({"other": b"{}"}, source="a.onnx")
     assert err.value.hint == "give a file written by `generify train`"
 
@@ -313,6 +313,6 @@ def test_a_card_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.hint == "give a file written by `generify train`"
 
 
-def test_a_fingerprint_is_the_beginning_of_a_known_digest() -> None:
+def test_a_digest_is_the_beginning_of_a_known_one() -> None:
     expected = hashlib.sha256("jazz/Ærlig/01".encode()).hexdigest()
-    assert track_fingerprint("jazz", "Ærlig/01") == expected[:8]
+    assert track_digest("jazz", "Ærlig/01") == expected[:8]

@@ -142,7 +142,9 @@ def test_the_graph_scores_as_the_formula_does() -> None:
 
 @pytest.mark.parametrize("name", list_models())
 def test_bundled_models_know_what_is_novel(name: str) -> None:
-    assert load_model(name).card.novelty_threshold is not None
+    threshold = load_model(name).card.novelty_threshold
+    assert threshold is not None
+    assert np.isfinite(threshold)
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
@@ -163,4 +165,5 @@ def test_western_songs_are_unknown_to_the_indian_model(shared_data: Path) -> Non
 
     songs = sorted((shared_data / "gtzan" / "lossless").glob("*/*.wav"))
     unknown = [predict(song, "indian").unknown for song in songs]
-    assert np.mean(unknown) >= 0.7
+    assert len(songs) >= 10
+    assert np.mean(unknown) >= 0.8

@@ -137,10 +137,9 @@ def test_songs_that_are_gone_and_failures(tmp_path: Path) -> None:
     failed = Failure("x.mp3", "AudioDecodeError", "broken")
     made = write_playlists([failed, answer(tmp_path / "gone.mp3")], tmp_path)
     assert made.written == ()
-    assert made.failures[0] is failed
-    assert "gone.mp3: is not there; run this where the songs were scanned from" in (
-        made.failures[1].message
-    )
+    (gone,) = made.failures
+    assert "gone.mp3: is not there; run this where the songs were scanned from" in gone.message
+    assert made.n_failed == 1
 
 
 def test_genres_that_are_no_file_names(tmp_path: Path) -> None:
@@ -188,6 +187,17 @@ def test_command(results: Path, tmp_path: Path, command: Command) -> None:
     assert entries(tmp_path / "lists/jazz.m3u8") == ["../music/a.mp3"]
     assert command("playlist", results, "-o", tmp_path / "lists", "--unknown").err == ""
     assert entries(tmp_path / "lists/unknown.m3u8") == ["../music/c.mp3"]
+
+
+def test_songs_that_failed_in_the_scan_are_no_failure_here(
+    results: Path, tmp_path: Path, command: Command
+) -> None:
+    failed = Failure("text.mp3", "AudioDecodeError", "text.mp3: is a text, no audio")
+    with results.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(failed.to_dict()) + "\n")
+    done = command("playlist", results, "-o", tmp_path / "lists", "--unknown")
+    assert done.code == 0
+    assert done.err == "1 song failed in the scan and is in no playlist\n"
 
 
 def test_command_with_failures(results: Path, tmp_path: Path, command: Command) -> None:

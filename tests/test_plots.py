@@ -25,8 +25,16 @@ from generify.plots import (
     render_figure,
     save_figure,
 )
-from generify.plots.style import PALETTE, genre_colours, genre_dashes, plain_label, text_colour
+from generify.plots.style import (
+    PALETTE,
+    genre_colours,
+    genre_dashes,
+    new_figure,
+    plain_label,
+    text_colour,
+)
 from generify.prediction import GenreProbability, Prediction, TimelineSegment
+from generify.spectrograms import Spectrogram
 from generify.spectrum import mel_to_hz
 
 GENRES = ("blues", "jazz", "rock")
@@ -108,7 +116,7 @@ def test_confusion_cells_show_share_and_count() -> None:
     cells = {text.get_position(): text.get_text() for text in axes.texts}
     assert len(cells) == 9
     for (row, column), count in np.ndenumerate(np.array(report.confusion)):
-        expected = f"{count / 20:.0%}\n{count}" if count else "0"
+        expected = f"{100 * count / 20:.0f} %\n{count}" if count else "0"
         assert cells[column, row] == expected
     assert axes.get_xlabel() == "predicted genre"
     assert axes.get_ylabel().startswith("true genre")
@@ -135,8 +143,8 @@ def test_every_report_figure_names_split_and_interval() -> None:
     for figure in figures:
         said = words(figure).replace("\n", " ")
         assert "split “artist-grouped”" in said
-        assert f"accuracy {report.accuracy:.1%}" in said
-        assert f"{report.low:.1%} to {report.high:.1%}" in said
+        assert f"accuracy {100 * report.accuracy:.1f} %" in said
+        assert f"95 % interval {100 * report.low:.1f} to {100 * report.high:.1f}" in said
         assert "on 60 tracks, trained on 120" in said
         assert figure.get_facecolor() == (1, 1, 1, 1)
 
@@ -174,11 +182,17 @@ def test_roc_grid_has_a_panel_for_each_genre() -> None:
 def test_calibration_draws_bins_and_counts() -> None:
     report = make_report()
     above, below = plot_calibration(report).axes
-    filled = [b for b in report.calibration if b.n_tracks]
+    few = [b for b in report.calibration if 0 < b.n_tracks < 5]
+    telling = [b for b in report.calibration if b.n_tracks >= 5]
+    assert few
     line = above.get_lines()[1]
-    np.testing.assert_allclose(
-        line.get_xydata(), [(b.confidence, b.accuracy) for b in filled], rtol=1e-12
-    )
+    expected = [(b.confidence, b.accuracy) for b in telling]
+    np.testing.assert_allclose(line.get_xydata(), expected, rtol=1e-12)
+    lone, points = above.collections
+    np.testing.assert_allclose(lone.get_offsets(), [(b.confidence, b.accuracy) for b in few])
+    np.testing.assert_allclose(points.get_offsets(), expected)
+    order = np.argsort([b.n_tracks for b in telling], kind="stable")
+    assert (np.diff(points.get_sizes()[order]) >= 0).all()
     heights = [bar.get_height() for bar in below.patches]
     assert heights == [b.n_tracks for b in report.calibration]
     assert sum(heights) == 60
@@ -189,15 +203,18 @@ def test_comparison_shows_folds_and_chance() -> None:
     reports = [make_report(folds=(0.5, 0.6, 0.9)), make_report(folds=())]
     axes = plot_comparison(reports, ["lda", "knn"]).axes[0]
     (points,) = [c for c in axes.collections if len(c.get_offsets()) == 3]
-    np.testing.assert_allclose(points.get_offsets()[:, 1], [0.5, 0.6, 0.9])
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["lda", "knn"]
+    np.testing.assert_allclose(points.get_offsets()[:, 0], [0.5, 0.6, 0.9])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["lda", "knn"]
+    first, second = axes.get_yticks()
+    assert axes.transData.transform((0, first))[1] > axes.transData.transform((0, second))[1]
+    assert axes.get_xlim()[1] > 1  # points at 100 % are whole
     chance = [line for line in axes.get_lines() if line.get_linestyle() == "--"]
-    np.testing.assert_allclose(chance[0].get_ydata(), [1 / 3, 1 / 3])
+    np.testing.assert_allclose(chance[0].get_xdata(), [1 / 3, 1 / 3])
     assert axes.texts[0].get_text() == "chance: 1 of 3 genres"
     (diamond,) = [line for line in axes.get_lines() if line.get_marker() == "D"]
-    assert float(diamond.get_ydata()[0]) == pytest.approx(reports[1].accuracy)
+    assert float(diamond.get_xdata()[0]) == pytest.approx(reports[1].accuracy)
     (bar,) = [c for c in axes.collections if hasattr(c, "get_segments")]
-    ends = [float(y) for _, y in bar.get_segments()[0]]
+    ends = [float(x) for x, _ in bar.get_segments()[0]]
     assert ends == pytest.approx([reports[1].low, reports[1].high])
 
 
@@ -213,10 +230,10 @@ def test_comparison_refuses_different_splits() -> None:
 
 @pytest.mark.parametrize("n_panels", range(1, 13))
 def test_spectrograms_make_a_tidy_grid(n_panels: int) -> None:
-    mels = [(f"song {i}", np.full((128, 40), -30.0 - i), 30.0) for i in range(n_panels)]
+    mels = [Spectrogram(f"song {i}", np.full((128, 40), -30.0 - i), 30.0) for i in range(n_panels)]
     figure = plot_spectrograms(mels)
     panels, bar = figure.axes[:-1], figure.axes[-1]
-    assert [axes.get_title() for axes in panels] == [title for title, _, _ in mels]
+    assert [axes.get_title() for axes in panels] == [mel.title for mel in mels]
     assert bar.get_ylabel() == "dB"
     for axes in panels:
         assert axes.get_xlim() == (0, 30)
@@ -224,7 +241,7 @@ def test_spectrograms_make_a_tidy_grid(n_panels: int) -> None:
 
 
 def test_spectrogram_ticks_stand_on_their_bands() -> None:
-    axes = plot_spectrograms([("tone", np.zeros((128, 10)), 1.0)]).axes[0]
+    axes = plot_spectrograms([Spectrogram("tone", np.zeros((128, 10)), 1.0)]).axes[0]
     # independent of the code: the centre of band k in Hz, from the definition of a mel filterbank
     from generify.spectrum import hz_to_mel
 
@@ -239,9 +256,9 @@ def test_spectrogram_ticks_stand_on_their_bands() -> None:
     ("mels", "message"),
     [
         ([], "expected 1 to 30 spectrograms, got 0"),
-        ([("a", np.zeros(5), 1.0)], r"got shape \(5,\) over 1 s"),
-        ([("a", np.zeros((128, 5)), 0.0)], "over 0 s"),
-        ([("a", np.zeros((128, 0)), 1.0)], r"got shape \(128, 0\)"),
+        ([Spectrogram("a", np.zeros(5), 1.0)], r"got shape \(5,\) over 1 s"),
+        ([Spectrogram("a", np.zeros((128, 5)), 0.0)], "over 0 s"),
+        ([Spectrogram("a", np.zeros((128, 0)), 1.0)], r"got shape \(128, 0\)"),
     ],
 )
 def test_spectrograms_refuse_what_is_no_matrix(mels: list, message: str) -> None:
@@ -300,9 +317,15 @@ def test_timeline_says_what_the_terminal_says(confidence: float, unknown: bool) 
     assert said.endswith(f"jazz ({format_sure(confidence)})")
 
 
+def test_timeline_has_no_percentage_where_it_means_nothing() -> None:
+    doubt = "it sounds like noise, not like music, so its percentages mean nothing here"
+    prediction = replace(make_prediction(unknown=True), warnings=(doubt,))
+    assert words(plot_timeline(prediction)).splitlines()[0].endswith(": unknown, nearest jazz")
+
+
 def test_timeline_says_unknown_and_tells_the_time() -> None:
     figure = plot_timeline(make_prediction(unknown=True))
-    assert "unknown, closest jazz (50 %)" in words(figure)
+    assert "unknown, nearest jazz (50 %)" in words(figure)
     render_figure(figure)
     labels = [label.get_text() for label in figure.axes[-1].get_xticklabels()]
     assert "00:10" in labels
@@ -455,7 +478,8 @@ def test_pyplot_is_never_loaded() -> None:
         "import sys, numpy as np\n"
         "from generify.plots import plot_spectrograms, render_figure\n"
         "print('matplotlib' in sys.modules)\n"
-        "render_figure(plot_spectrograms([('a', np.zeros((128, 9)), 1.0)]))\n"
+        "from generify.spectrograms import Spectrogram\n"
+        "render_figure(plot_spectrograms([Spectrogram('a', np.zeros((128, 9)), 1.0)]))\n"
         "print('matplotlib.pyplot' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -467,3 +491,12 @@ def test_no_nan_reaches_a_title() -> None:
     assert math.isnan(report.scores[0].roc_auc)
     for figure in (plot_confusion(report), plot_roc_curves(report), plot_roc_grid(report)):
         assert "nan" not in words(figure)
+
+
+def test_the_lines_of_a_subtitle_are_about_equally_long() -> None:
+    text = "mfcc + lda on songs, split “artist”: accuracy 60.0 % (95 % interval 47.4 to 71.4) on 60"
+    figure = new_figure(5.4, 3, title="t", subtitle=text)
+    first, second = figure.texts[1].get_text().split("\n")
+    assert f"{first} {second}" == text
+    assert abs(len(first) - len(second)) < 15
+    assert not second.startswith("%")

@@ -95,7 +95,7 @@ def test_a_model_without_a_threshold_does_not_name_noise(
     soundfile.write(tmp_path / "noise.wav", noise, RATE)
     answer = predict(tmp_path / "noise.wav", music_model)
     assert (answer.genre, answer.unknown) == (None, True)
-    assert answer.warnings[-1] == "it sounds like noise, not like music"
+    assert answer.doubt.startswith("it sounds like noise, not like music, so ")
 
 
 def test_new_sounds_are_named(music_model: GenreModel, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_model_may_be_given_as_a_file(
     expected = predict(song, music_model)
     assert predict(song, path) == expected
     assert predict(str(song), str(path)) == expected
-    with pytest.raises(ModelError, match="cannot read the model polka"):
+    with pytest.raises(ModelError, match="there is no model polka"):
         predict(song, "polka")
 
 
@@ -354,6 +354,18 @@ def test_json_of_a_real_prediction(long_prediction: Prediction) -> None:
     assert all(set(s) == {"start", "end", "genre", "probability"} for s in plain["timeline"])
 
 
+def test_passages_join_neighbours_of_one_genre() -> None:
+    times = ((0, 3, "rock"), (3, 6, "rock"), (6, 9, "jazz"), (12, 15, "jazz"), (15.001, 18, "jazz"))
+    shares = (0.6, 0.8, 0.5, 0.4, 0.7)
+    segments = [TimelineSegment(*time, share) for time, share in zip(times, shares, strict=True)]
+    bare = Prediction("a.mp3", "made", "rock", 0.7, False, (), duration=18.0, analysed=9.0)
+    assert bare.passages == ()
+    whole = bare.with_timeline(segments)
+    assert (whole.timeline, whole.analysed) == (tuple(segments), 18.0)
+    found = [(p.start, p.end, p.genre, round(p.probability, 6)) for p in whole.passages]
+    assert found == [(0, 6, "rock", 0.7), (6, 9, "jazz", 0.5), (12, 18, "jazz", 0.55)]
+
+
 def test_json_without_a_timeline_and_of_an_unknown_genre(
     song: Path, music_model: GenreModel
 ) -> None:
@@ -363,6 +375,20 @@ def test_json_without_a_timeline_and_of_an_unknown_genre(
     assert plain["genre"] is None
     assert plain["unknown"] is True
     assert len(plain["genres"]) == 3
+
+
+@pytest.mark.parametrize("given", [["a.mp3", "b.mp3"], None, 3])
+def test_one_song_is_expected(given: object) -> None:
+    named = type(given).__name__
+    with pytest.raises(ParameterError, match=f"one song was expected, got a {named}") as err:
+        predict(given)  # type: ignore[arg-type]
+    assert "predict_songs" in err.value.hint
+
+
+def test_a_folder_is_not_one_song(tmp_path: Path) -> None:
+    with pytest.raises(AudioDecodeError, match="is a folder, not an audio file") as err:
+        predict(tmp_path)
+    assert "find_songs" in err.value.hint
 
 
 # ------------------------------------------------------------------ the bundled models
@@ -375,7 +401,7 @@ def test_bundled_models_answer(song: Path, name: str) -> None:
     assert result.model == name
     assert {g.genre for g in result.genres} == set(load_model(name).genres)
     assert result.unknown  # a chord of sines is no song
-    assert "unlike everything" in result.warnings[-1] or "not like music" in result.warnings[-1]
+    assert result.doubt == result.warnings[-1]
     assert segments(result)
 
 
@@ -389,19 +415,20 @@ def test_the_western_model_names_real_songs(shared_data: Path) -> None:
     chosen = [path for path in there if path.exists()][::6]
     assert len(chosen) >= 15
     right = sum(predict(path, model).genre == path.parent.name for path in chosen)
-    assert right / len(chosen) > 0.4  # chance is 0.1; the card tells the true figure
+    assert right / len(chosen) > 0.6  # chance is 0.1; of the whole list it is 0.79
 
 
 @pytest.mark.data
 def test_other_encodings_of_a_clip_get_the_same_answer(shared_data: Path) -> None:
     gtzan = shared_data / "gtzan"
     model = load_model("western")
-    originals = sorted((gtzan / "lossless").rglob("*.wav"))[:5]
-    assert originals
-    for original in originals:
-        encoded = gtzan / "audio" / original.parent.name / f"{original.stem}.ogg"
-        if not encoded.exists():
-            continue
+    pairs = [
+        (original, gtzan / "audio" / original.parent.name / f"{original.stem}.ogg")
+        for original in sorted((gtzan / "lossless").rglob("*.wav"))
+    ]
+    there = [pair for pair in pairs if pair[1].exists()][:5]
+    assert len(there) == 5
+    for original, encoded in there:
         wanted = {g.genre: g.probability for g in predict(original, model).genres}
         found = {g.genre: g.probability for g in predict(encoded, model).genres}
-        assert max(abs(wanted[genre] - found[genre]) for genre in wanted) < 0.25
+        assert max(abs(wanted[genre] - found[genre]) for genre in wanted) < 0.1

@@ -370,6 +370,56 @@ def test_answers_for_songs_elsewhere_are_kept(
     assert names_in(output) == ["a/1.wav", "a/2.wav", "a/empty.mp3", SONGS[3], *SONGS[5:]]
 
 
+def refuse_to_list(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def scandir(path: Path) -> object:
+        if Path(path) == folder:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr("generify.datasets.listing.os.scandir", scandir)
+
+
+def test_answers_for_songs_in_a_folder_that_cannot_be_read_are_kept(
+    library: Path,
+    music_model: GenreModel,
+    heard: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = tmp_path / "out.csv"
+    scan(library, output, music_model)
+    (library / "b/1.wav").unlink()
+    with monkeypatch.context() as patch:
+        refuse_to_list(library / "b", patch)
+        summary = scan(library, output, music_model, CHANGED)
+    assert summary is not None
+    assert (summary.n_songs, summary.n_failed) == (8, 2)  # b/empty.mp3, and b itself
+    assert names_in(output) == [*SONGS[3:6], *SONGS[:3], "library/c.wav", "library/b"]
+    heard.clear()
+    scan(library, output, music_model, CHANGED)
+    assert heard == ["b/empty.mp3"]
+    assert names_in(output) == [*SONGS[:3], *SONGS[4:]]
+
+
+def test_answers_for_songs_on_a_disk_that_is_not_there_are_kept(
+    library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    given = [library / "a", library / "b"]
+    scan(given, output, music_model)
+    (library / "a/3.wav").unlink()
+    (library / "b").rename(tmp_path / "unplugged")
+    scan(given, output, music_model, CHANGED)
+    assert names_in(output) == [*SONGS[3:6], *SONGS[:2], "library/b"]
+    (tmp_path / "unplugged").rename(library / "b")
+    heard.clear()
+    scan(given, output, music_model, CHANGED)
+    assert names_in(output) == [*SONGS[:2], *SONGS[3:6]]
+    assert heard == ["b/empty.mp3"]
+
+
 def test_an_update_of_one_folder_and_then_another(
     library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
 ) -> None:
@@ -687,9 +737,9 @@ def test_outputs_that_cannot_be(
     with pytest.raises(ParameterError, match="no song in"):
         scan(tmp_path / "nothing", tmp_path / "out.csv", music_model)
     for given in ([tmp_path / "nosuch"], [tmp_path / "nothing", tmp_path / "nosuch"]):
-        with pytest.raises(ParameterError, match=r"no file or folder .*nosuch$") as caught:
+        with pytest.raises(ParameterError, match=r"no file or folder .*nosuch\n") as caught:
             scan(given, tmp_path / "out.csv", music_model)
-        assert caught.value.hint == "give audio files, or folders of them"
+        assert caught.value.hint == "check the path"
     assert {path.name for path in tmp_path.iterdir()} == {"library", "folder.csv", "nothing"}
     assert heard == []
 
@@ -720,6 +770,9 @@ def test_killed_and_interrupted_again_and_again(
             _, err = process.communicate(timeout=30)
         assert process.returncode == (130 if number == signal.SIGINT else -number)
         assert ("interrupted" in err, "Traceback" in err) == (number == signal.SIGINT, False)
+        n_safe = len(lines_of(output)) - 1
+        told = f"{n_safe} of 17 songs are answered and safe\n"
+        assert (told in err) == (number == signal.SIGINT)
         assert not output.exists()
         after = journal(output).read_bytes()
         assert after.startswith(before[: before.rfind(b"\n") + 1])
@@ -728,7 +781,7 @@ def test_killed_and_interrupted_again_and_again(
     assert 10 <= len(paths) == len(set(paths)) < 17
     done = command("scan", *songs, output)
     assert done.code == 1
-    assert f"{len(paths)} of 17 songs are answered already" in done.err
+    assert f"{len(paths)} of 17 songs are answered already; going on with the other " in done.err
     assert output.read_bytes() == wanted
 
 

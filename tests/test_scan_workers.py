@@ -142,7 +142,7 @@ def test_songs_are_asked_for_as_workers_are_free(songs: list[str], music_model: 
 
 
 def test_a_model_that_cannot_be_used_stops_all(songs: list[str]) -> None:
-    with pytest.raises(ModelError, match="toy is not a model that can be loaded"):
+    with pytest.raises(ModelError, match="toy is a text, no model"):
         heard(songs, WorkerSetup(b"nonsense", "toy"))
 
 

@@ -314,7 +314,7 @@ class TestRandom:
 
     def test_a_genre_of_one_recording(self):
         tracks = plain(rock=3, jazz=2)
-        with pytest.raises(DatasetError, match="jazz has 2 tracks that must stay on one side"):
+        with pytest.raises(DatasetError, match="all 2 tracks of jazz are one recording, so"):
             make_split("random", tracks, duplicates=[0, 1, 2, 7, 7])
 
     def test_duplicates_across_genres(self):
@@ -334,6 +334,21 @@ class TestArtist:
         assert (few in split.warnings) == (n_folds > 9)
         assert check_split(split, GTZAN) == (0,) * len(split.folds)
         assert "81 of 1000 tracks have no known artist" in split.warnings[0]
+
+    @pytest.mark.parametrize(
+        ("artists", "reason"),
+        [
+            (list("AABBBB"), "6 folds instead of 10: no genre has more than 6 tracks"),
+            (list("AABBBBCCCCCC"), "5 folds instead of 10: there are only 5 artists"),
+        ],
+    )
+    def test_why_there_are_fewer_folds(self, artists, reason):
+        tracks = make_tracks({"rock": artists, "jazz": ["Y", "Z"] * (len(artists) // 2)})
+        if "tracks" in reason:  # more artists than tracks of a genre
+            tracks = make_tracks({"rock": list("ABCDEF"), "jazz": list("YYYZZZ")})
+        split = make_split("artist", tracks)
+        assert_sound(split, tracks)
+        assert split.warnings == (reason, "jazz has only 2 artists, so its figures rest on little")
 
     def test_duplicates_tie_artists_together(self):
         tracks = make_tracks({"rock": list("AABBCCDD"), "jazz": list("EEFFGGHH")})
@@ -364,8 +379,17 @@ class TestArtist:
 
     def test_a_genre_by_one_artist(self):
         tracks = make_tracks({"rock": list("ABCD"), "reggae": ["Bob"] * 5})
-        with pytest.raises(DatasetError, match="reggae has 5 tracks that must stay on one side"):
+        with pytest.raises(DatasetError, match="all 5 tracks of reggae are by one artist, so"):
             make_split("artist", tracks)
+
+    def test_a_genre_by_artists_who_are_tied_together(self):
+        tracks = make_tracks({"rock": list("ABCD"), "reggae": ["Bob", "Bob", "Peter"]})
+        with pytest.raises(DatasetError) as caught:  # the last two are one recording
+            make_split("artist", tracks, duplicates=[0, 1, 2, 3, 4, 5, 5])
+        assert str(caught.value) == (
+            "reggae has 3 tracks, all tied together by shared artists, albums or recordings, so it "
+            "cannot be both trained on and tested on"
+        )
 
     def test_when_nothing_fits(self):
         # However three artists go into two folds, the two that stay together are all of a genre.
@@ -518,8 +542,8 @@ class TestWholeSentences:
         with pytest.raises(DatasetError) as caught:
             make_split("random", plain(rock=3, jazz=2), duplicates=[0, 1, 2, 7, 7])
         assert str(caught.value) == (
-            "jazz has 2 tracks that must stay on one side, so it cannot be both trained on and "
-            "tested on"
+            'all 2 tracks of jazz are one recording, so with the split "random" it cannot be both '
+            "trained on and tested on"
         )
 
     def test_a_genre_of_two_artists_is_enough_for_two_folds(self):

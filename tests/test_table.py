@@ -133,6 +133,13 @@ def test_only_some_genres(table: FeatureTable, saved: Path) -> None:
     assert some.genres == ("blues", "rock")
     assert [track.genre for track in some.tracks] == ["rock", "blues", "rock", "blues"]
     np.testing.assert_array_equal(some.X, table.X[[0, 1, 2, 4]])
+    assert load_table(saved, genres=["ROCK", "blues"]).tracks == some.tracks
+
+
+def test_genres_are_called_as_a_model_calls_them(table: FeatureTable) -> None:
+    called = table.call_genres(["Blues", "ja zz", "hiphop"])
+    assert called.genres == ("Blues", "ja zz", "rock")
+    np.testing.assert_array_equal(called.X, table.X)
 
 
 def test_a_genre_that_is_not_there(saved: Path) -> None:

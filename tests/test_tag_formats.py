@@ -14,7 +14,7 @@ import pytest
 from generify.audio import load_audio
 from generify.content import content_hash
 from generify.errors import MissingExtraError
-from generify.tag_formats import TagError, read_genres, write_genres
+from generify.tag_formats import TagError, read_artist, read_genres, write_genres
 from song_files import NAMES, TITLE, genres_by_mutagen, id3v1, make_songs, title_by_mutagen
 
 mutagen = pytest.importorskip("mutagen")
@@ -300,3 +300,37 @@ def test_without_mutagen(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingExtraError, match="this needs mutagen") as caught:
         read_genres(song)
     assert caught.value.hint == "pip install 'generify[tags]'"
+    with pytest.raises(MissingExtraError, match="this needs mutagen"):
+        read_artist(song)
+
+
+def name_artists(song: Path, artists: list[str]) -> None:
+    """Write artists with mutagen alone."""
+    if song.suffix in (".mp3", ".wav", ".aiff"):
+        from mutagen.id3 import ID3, TPE1, TPE2
+
+        audio = ID3() if song.name == "bare.mp3" else mutagen.File(song).tags
+        audio = ID3() if audio is None else audio
+        audio.add(TPE1(encoding=3, text=artists))
+        audio.add(TPE2(encoding=3, text=["Various Artists"]))
+        audio.save(song)
+        return
+    audio = mutagen.File(song)
+    artist, album = {".m4a": ("\xa9ART", "aART"), ".wma": ("Author", "WM/AlbumArtist")}.get(
+        song.suffix, ("artist", "albumartist")
+    )
+    audio[artist], audio[album] = artists, ["Various Artists"]
+    audio.save()
+
+
+@every_format
+def test_the_first_artist_is_read(song: Path) -> None:
+    assert read_artist(song) is None
+    name_artists(song, [" Björk ", "Tricky"])
+    assert read_artist(song) == "Björk"
+
+
+def test_the_artist_of_what_is_no_audio(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_text("words")
+    with pytest.raises(TagError, match=r"a\.mp3: is not an audio file that is known"):
+        read_artist(tmp_path / "a.mp3")

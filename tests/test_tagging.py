@@ -438,7 +438,7 @@ def test_vanished(song: Path) -> None:
 
 
 def test_not_audio(song: Path) -> None:
-    assert "is not an audio file" in spoilt_by(song, lambda: song.write_text("words"))
+    assert "is a text, no audio" in spoilt_by(song, lambda: song.write_text("words"))
 
 
 def test_sound_without_tags_that_can_be_read(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -996,5 +996,7 @@ def test_deltas_find_what_moved() -> None:
     head, picture, sound = rng.randbytes(200), rng.randbytes(500_000), rng.randbytes(300_000)
     old = head + picture + bytes(2000) + sound
     new = head + b"a genre more" + picture + bytes(1988) + sound
-    delta = make_delta(io.BytesIO(old), io.BytesIO(new))
+    delta, out = make_delta(io.BytesIO(old), io.BytesIO(new)), io.BytesIO()
+    apply_delta(delta, io.BytesIO(new), out)
+    assert out.getvalue() == old
     assert len(delta.literal) < 3000

@@ -17,10 +17,12 @@ import soundfile
 
 from generify.audio import Audio
 from generify.cache import FeatureCache
+from generify.datasets.gtzan import published_tracks
 from generify.duplicates import BLOCK_SAMPLES
 from generify.errors import DatasetError, ParameterError
 from generify.mel_grid import grid_frames
 from generify.verification import Finding, find_duplicates, listening, verify_dataset
+from generify.verification.inventory import take_inventory
 from generify.verification.listening import Recording, in_parallel, listen
 
 RATE = 22050
@@ -419,12 +421,54 @@ class TestChecksums:
 
 
 class TestGtzan:
-    def test_it_is_recognised(self, gtzan):
+    def test_a_part_is_recognised_and_lacks_nothing(self, gtzan):
         report = verify_dataset(gtzan)
         assert (report.dataset, report.n_expected, report.n_files) == ("gtzan", 1000, 6)
-        assert report.n_of_kind == {"missing": 994}
-        missing = [finding.detail for finding in report.findings]
-        assert (missing.count("blues"), missing.count("jazz")) == (97, 100)
+        assert (report.findings, report.is_part, report.n_here) == ((), True, 6)
+        assert report.n_missing_of_genre["blues"] == 97
+        assert report.n_missing_of_genre["jazz"] == 100
+        assert sum(report.n_missing_of_genre.values()) == 994
+
+    @pytest.mark.parametrize("inside", [True, False])
+    def test_one_genre_of_it_is_recognised(self, gtzan, inside, monkeypatch):
+        monkeypatch.chdir(gtzan / "rock")
+        for name in (None, "gtzan"):
+            report = verify_dataset("." if inside else gtzan / "rock", name)
+            assert (report.dataset, report.n_here, report.findings) == ("gtzan", 3, ())
+            assert report.n_of_genre["rock"] == 3
+
+    def test_a_few_that_are_missing_from_all_are_named(self, tmp_path):
+        for track in sorted(published_tracks())[:-3]:
+            path = tmp_path / track.partition(".")[0] / f"{track}.wav"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+        inventory = take_inventory(tmp_path)
+        missing = [f"rock.000{n}" for n in (97, 98, 99)]
+        assert [finding.track for finding in inventory.findings] == missing
+        assert (inventory.is_part, inventory.n_here) == (False, 997)
+        assert inventory.n_missing_of_genre == {"rock": 3}
+
+    @pytest.mark.parametrize(("n_here", "is_part"), [(899, True), (900, False)])
+    def test_where_a_part_begins(self, tmp_path, n_here, is_part):
+        for track in sorted(published_tracks())[:n_here]:
+            path = tmp_path / track.partition(".")[0] / f"{track}.wav"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+        inventory = take_inventory(tmp_path)
+        assert inventory.is_part == is_part
+        assert len(inventory.findings) == (0 if is_part else 100)
+
+    @pytest.mark.parametrize(
+        ("n_here", "details"), [(300, []), (690, ["690 of the 698 tracks of ballroom are here"])]
+    )
+    def test_of_a_dataset_whose_names_nobody_has_listed(self, tmp_path, n_here, details):
+        (tmp_path / "Waltz").mkdir()
+        for n in range(n_here):
+            (tmp_path / f"Waltz/Media-{n:06d}.wav").touch()
+        inventory = take_inventory(tmp_path)
+        assert (inventory.name, inventory.n_here) == ("ballroom", n_here)
+        assert [finding.detail for finding in inventory.findings] == details
+        assert inventory.n_missing_of_genre == {}
 
     def test_a_renamed_folder_is_told(self, gtzan, tmp_path):
         root = copy_of(gtzan, tmp_path)
@@ -433,21 +477,21 @@ class TestGtzan:
         misnamed = [finding for finding in report.findings if finding.kind == "misnamed"]
         assert [finding.track for finding in misnamed] == ["rock.00003", "rock.00004", "rock.00005"]
         assert misnamed[0].detail == "its name says rock, its folder says rok"
-        assert report.n_of_kind == {"missing": 994, "misnamed": 3}
+        assert report.n_of_kind == {"misnamed": 3}
 
     def test_a_clip_in_another_folder_is_told(self, gtzan, tmp_path):
         root = copy_of(gtzan, tmp_path)
         (root / "rock/rock.00003.wav").rename(root / "blues/rock.00003.wav")
         report = verify_dataset(root)
         assert ("misnamed", "rock.00003") in named(report.findings)
-        assert report.n_of_kind == {"missing": 994, "misnamed": 1}
+        assert report.n_of_kind == {"misnamed": 1}
 
     def test_strangers_are_extra(self, gtzan, tmp_path):
         root = copy_of(gtzan, tmp_path)
         write(root / "rock/my song.wav", song(9))
         report = verify_dataset(root)
         assert ("extra", "rock/my song") in named(report.findings)
-        assert report.n_of_kind == {"missing": 994, "extra": 1}
+        assert (report.n_of_kind, report.n_here) == ({"extra": 1}, 6)
 
     def test_published_faults_are_known(self, gtzan, tmp_path):
         root = copy_of(gtzan, tmp_path)
@@ -457,20 +501,20 @@ class TestGtzan:
         write(root / "reggae/reggae.00081.wav", song(21))
         write(root / "reggae/reggae.00082.wav", song(21))
         report = verify_dataset(root)
-        found = {(f.kind, f.track): f.known for f in report.findings if f.kind != "missing"}
+        found = {(f.kind, f.track): f.known for f in report.findings}
         assert found == {
             ("corrupt", "jazz.00054"): "corrupt in the common distribution: it cannot be decoded",
             ("duplicate", "reggae.00082"): "a published pair",
             ("fault", "reggae.00086"): "mostly noise",
         }
-        assert report.n_unknown == 990
+        assert report.n_unknown == 0
 
     def test_two_layouts_in_one_folder(self, gtzan, tmp_path):
         root = tmp_path / "both"
         shutil.copytree(gtzan, root / "genres")
         shutil.copytree(gtzan, root / "genres_original")
         report = verify_dataset(root)
-        assert report.n_of_kind == {"missing": 994, "extra": 6}
+        assert (report.n_of_kind, report.n_here) == ({"extra": 6}, 6)
 
     def test_it_can_be_named(self, tmp_path, gtzan):
         root = tmp_path / "some"
@@ -481,7 +525,7 @@ class TestGtzan:
             write(root / "own" / f"{n}{n}.wav", song(40 + n))
         assert verify_dataset(root).dataset == ""
         report = verify_dataset(root, "gtzan")
-        assert report.n_of_kind == {"missing": 998, "extra": 4}
+        assert (report.n_of_kind, report.n_here) == ({"extra": 4}, 2)
 
 
 class TestDuplicates:
@@ -537,7 +581,7 @@ class TestRealClips:
     def test_planted_faults(self, clips, tmp_path):
         cache = FeatureCache(tmp_path / "cache")
         clean = verify_dataset(clips, cache=cache)
-        assert clean.n_of_kind == {"missing": 988}
+        assert (clean.findings, clean.n_here) == ((), 12)
         path = clips / "blues/blues.00000.ogg"
         path.write_bytes(bytes(300) + path.read_bytes()[300:])
         path = clips / "blues/blues.00001.ogg"  # behind the first page: codec tables
@@ -552,7 +596,7 @@ class TestRealClips:
         (clips / "metal").rename(clips / "metl")
         (clips / "jazz/jazz.00099.wav").write_text("moved to another address\n")
         found = verify_dataset(clips, cache=cache)
-        assert named(found.findings) - named(clean.findings) == {
+        assert named(found.findings) == {
             ("corrupt", "blues.00000"),
             ("corrupt", "blues.00001"),
             ("corrupt", "jazz.00001"),
@@ -564,8 +608,7 @@ class TestRealClips:
             ("misnamed", "metal.00002"),
             ("misnamed", "jazz.00099"),
         }
-        gone = named(clean.findings) - named(found.findings)
-        assert gone == {("missing", "blues.00099"), ("missing", "jazz.00099")}
+        assert (found.n_here, found.n_missing_of_genre["blues"]) == (14, 96)
 
     def test_known_replicas(self, shared_data, tmp_path):
         for name in ("jazz.00033", "jazz.00034", "jazz.00051", "jazz.00053", "jazz.00052"):

@@ -426,13 +426,38 @@ def test_docs_need_nothing_from_elsewhere(visitor: httpx.Client, served: Running
     fetched = re.findall(r'(?:src|<link[^>]* href)="([^"]*)"', page)
     assert fetched
     assert all(address.startswith("/static/") for address in fetched)
+    ids = set(re.findall(r' id="([^"]*)"', page))
+    contents = re.findall(r'href="#([^"]*)"', page)
+    assert len(contents) > 30
+    assert set(contents) <= ids
+
+
+def test_everything_in_the_description_has_a_meaning(visitor: httpx.Client) -> None:
+    described = visitor.get("/api/v1/openapi.json").json()
+    for path, methods in described["paths"].items():
+        for method, told in methods.items():
+            assert all(p.get("description") for p in told.get("parameters", ())), path
+            hears = (method, path) == ("post", PREDICTIONS)
+            said = told["responses"].get("422", {}).get("description", "")
+            assert ("heard" in said) is hears, path
+    for name, shape in described["components"]["schemas"].items():
+        for field, told in shape["properties"].items():
+            assert told.get("description"), f"{name}.{field}"
+
+
+def _n_answered(metrics: str) -> float:
+    found = re.search(r'^generify_song_seconds_count{model="western"} (\S+)', metrics, flags=re.M)
+    return float(found[1]) if found else 0.0
 
 
 @pytest.mark.parametrize("root", ["", "/api/v1"])
 def test_health_and_metrics(visitor: httpx.Client, root: str) -> None:
     assert visitor.get(f"{root}/healthz").json()["status"] == "ok"
     send(visitor, b"no")
+    before = _n_answered(visitor.get(f"{root}/metrics").text)
+    assert send(visitor, make_song()).status_code == 201
     text = visitor.get(f"{root}/metrics").text
+    assert _n_answered(text) == before + 1
     assert 'generify_songs_total{outcome="not-audio"}' in text
     assert "generify_queued_songs 0.0" in text
     visitor.get("/random/path")
@@ -529,9 +554,14 @@ def test_hosts(tmp_path: Path) -> None:
 def test_static_files_are_kept_by_browsers(visitor: httpx.Client) -> None:
     address = re.search(r'href="(/static/site.css[^"]*)"', visitor.get("/").text)
     assert address
-    assert "immutable" in visitor.get(address[1]).headers["cache-control"]
+    whole = visitor.get(address[1])
+    same = visitor.get(address[1], headers={"If-None-Match": whole.headers["etag"]})
+    assert (whole.status_code, same.status_code) == (200, 304)
+    assert "immutable" in whole.headers["cache-control"]
+    assert "immutable" in same.headers["cache-control"]
     assert visitor.get("/static/site.css").headers["cache-control"] == "no-cache"
-    assert visitor.get("/api/v1/predictions").headers["cache-control"] == "no-store"
+    for path in ("/static/nothing.css?1", "/api/v1/predictions"):
+        assert visitor.get(path).headers["cache-control"] == "no-store"
 
 
 # Settings

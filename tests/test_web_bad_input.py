@@ -84,9 +84,9 @@ def _png() -> bytes:
     ("name", "content", "match"),
     [
         ("empty.wav", lambda: b"", "is empty"),
-        ("notes.mp3", lambda: b"these are only words\n" * 500, "not an audio file"),
-        ("songs.zip", _zip, "not an audio file"),
-        ("cover.png", _png, "not an audio file"),
+        ("notes.mp3", lambda: b"these are only words\n" * 500, "is a text, no audio"),
+        ("songs.zip", _zip, "is an archive (ZIP), no audio"),
+        ("cover.png", _png, "is a picture (PNG), no audio"),
         ("noise.mp3", lambda: os.urandom(100_000), "audio"),
         ("head.wav", lambda: make_song()[:44], "head.wav"),
         ("head.flac", lambda: make_song(kind="FLAC")[:60], "head.flac"),

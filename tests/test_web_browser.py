@@ -228,7 +228,7 @@ def test_a_queue_of_five(visit: Visit) -> None:
         done(page, 5)
         expect(page.locator(".queue .state.bad")).to_have_count(1)
         expect(page.locator(".queue .state.bad")).to_contain_text(
-            re.compile("^is not an audio file")
+            re.compile("^is a text, no audio")
         )
         assert page.locator(".queue .name").all_inner_texts()[3] == evil
         assert page.locator(".queue img").count() == 0
@@ -245,6 +245,65 @@ def test_a_queue_of_five(visit: Visit) -> None:
         page.get_by_role("button", name="Clear the list").click()
         expect(page.locator(".queue li")).to_have_count(0)
         expect(page.locator(".answer")).to_have_count(0)
+
+
+def test_the_first_of_the_list_is_opened(visit: Visit) -> None:
+    with visit("/western") as page:
+        # The text has nothing to show; the third is heard while the second is held back.
+        asked: list[Any] = []
+
+        def hold_the_second(route: Any) -> None:
+            asked.append(route)
+            if len(asked) != 2:
+                route.continue_()
+
+        page.route("**/api/v1/predictions", hold_the_second)
+        choose(
+            page,
+            upload("text.mp3", b"no song" * 99),
+            upload("slow.wav", noise(2)),
+            upload("quick.wav", noise(3)),
+        )
+        expect(page.get_by_role("button", name="Show quick.wav")).to_be_visible()
+        expect(page.locator(".answer")).to_have_count(0)
+        asked[1].continue_()
+        done(page, 3)
+        expect(page.locator(".answer .name")).to_have_text("slow.wav")
+
+
+def test_an_unknown_song_has_neither_shares_nor_colours(visit: Visit) -> None:
+    with visit("/western") as page:
+        choose(page, upload("wind.wav", noise(9)))
+        done(page, 1)
+        expect(page.locator(".answer .sure")).to_have_text(re.compile(r"^Nearest: [A-Z]\w+"))
+        expect(page.locator(".unknown .why")).to_have_text(
+            "It sounds like noise, not like music."
+        )
+        expect(page.locator(".genres")).to_be_hidden()
+        expect(page.locator(".legend")).to_be_hidden()
+        expect(page.locator(".readout")).to_have_text(re.compile(r"^0:00, nearest [A-Z]\w+$"))
+        page.locator(".moments summary").click()
+        assert "%" not in page.locator(".moments").inner_text()
+        pixels = page.locator("canvas.wave").evaluate(
+            """canvas => [...canvas.getContext("2d")
+                .getImageData(0, canvas.height / 2, canvas.width, 1).data]"""
+        )
+        rows = np.array(pixels).reshape(-1, 4)
+        assert {tuple(row[:3].tolist()) for row in rows if row[3] == 255} == {(0x77, 0x75, 0x7F)}
+
+
+def test_a_phone_shows_where_a_table_goes_on(visit: Visit) -> None:
+    with visit("/models", viewport={"width": 390, "height": 844}) as page:
+        tables = page.locator(".page-table")
+        expect(tables.first).to_be_visible()
+        cut = "box => box.scrollWidth - box.clientWidth > 4"
+        for table in tables.all():
+            assert not table.evaluate(cut)
+        table = tables.first
+        table.evaluate("box => { box.style.width = '150px'; }")
+        expect(table).to_have_class(re.compile("goes-on"))
+        table.evaluate("box => { box.scrollLeft = 1000; }")
+        expect(table).not_to_have_class(re.compile("goes-on"))
 
 
 def test_history_is_searched_and_exported(visit: Visit) -> None:

@@ -10,14 +10,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 
 from generify.model import ModelCard, load_model
 from generify.web import pages
-from generify.web.problems import problem
+from generify.web.api import operations
+from generify.web.problems import explain, problem
 from generify.web.settings import Settings
 
 STATIC = Path(pages.__file__).parent / "static"
@@ -186,7 +188,7 @@ def test_every_static_file_is_used() -> None:
     assert not unused
 
 
-def test_files_with_a_fingerprint_are_kept(visitor: Visitor) -> None:
+def test_files_with_a_digest_are_kept(visitor: Visitor) -> None:
     address = next(a for a in _Reader(visitor.get("/").text).all("href") if "site.css" in a)
     assert "immutable" in visitor.get(address).headers["cache-control"]
     assert visitor.get("/static/site.css").headers["cache-control"] == "no-cache"
@@ -198,19 +200,22 @@ def test_names_are_escaped(cards: tuple[ModelCard, ...]) -> None:
     metrics = {**cards[1].metrics, "split": evil, "split_meaning": evil}
     card = replace(cards[1], name=evil, limits=evil, licence=evil, dataset=evil, metrics=metrics)
     client = site(card)
-    for path in ("/", "/models", "/history", f"/worlds/{evil.replace('/', '%2F')}"):
-        assert "<script>alert" not in client.get(path).text
+    for path in ("/", "/models", "/history", f"/models/{quote(evil)}"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
 
 
 def test_a_model_of_ones_own_has_a_page(cards: tuple[ModelCard, ...]) -> None:
     card = replace(cards[1], name="salsa & co")
     client = site(card)
     home = client.get("/")
-    (address,) = {a for a in _Reader(home.text).all("href") if a.startswith("/worlds/")}
-    page = client.get(address)
+    assert "/salsa%20%26%20co" in _Reader(home.text).all("href")
+    page = client.get("/salsa%20%26%20co")
     assert page.status_code == 200
     assert "<title>Salsa &amp; co – Generify</title>" in page.text
-    assert "One world" in home.text
+    assert 'aria-current="page">Salsa &amp; co</a>' in page.text
+    assert "One model" in home.text
     assert client.get("/models").status_code == 200
     # A site without the bundled models neither shows nor links them.
     assert client.get("/western").status_code == 404
@@ -221,7 +226,31 @@ def test_a_model_of_ones_own_is_in_the_navigation(cards: tuple[ModelCard, ...]) 
     client = site(cards[0], replace(cards[1], name="mine"))
     menu = client.get("/").text.partition("<nav")[2].partition("</nav>")[0]
     assert '<li><a href="/western">Western</a></li>' in menu
-    assert '<li><a href="/worlds/mine">Mine</a></li>' in menu
+    assert '<li><a href="/mine">Mine</a></li>' in menu
+
+
+def test_a_models_other_address_leads_to_its_page(cards: tuple[ModelCard, ...]) -> None:
+    client = site(cards[0], replace(cards[1], name="mine"))
+    for name in ("western", "mine"):
+        assert client.get(f"/{name}").status_code == 200
+        answer = client.get(f"/models/{name}")
+        assert (answer.status_code, answer.headers["location"]) == (307, f"/{name}")
+    assert client.get("/yours").status_code == 404
+    assert client.get("/models/yours").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["history", "docs", "a/b"])
+def test_a_model_may_be_called_like_a_page(cards: tuple[ModelCard, ...], name: str) -> None:
+    client = site(replace(cards[1], name=name))
+    assert f"/models/{name}" in _Reader(client.get("/").text).all("href")
+    assert f"<h1>{name.capitalize()}</h1>" in client.get(f"/models/{name}").text
+
+
+def test_no_model_hides_an_address_of_the_site() -> None:
+    routes = [*pages.router.routes, *operations.routes]
+    first = {route.path.split("/")[1] for route in routes}
+    assert first - {"", "{name}"} <= pages._TAKEN
+    assert {"api", "docs", "static"} <= pages._TAKEN
 
 
 def test_genres_without_test_songs_have_dashes(cards: tuple[ModelCard, ...]) -> None:
@@ -244,8 +273,9 @@ def test_models_page_quotes_the_card(visitor: Visitor, cards: tuple[ModelCard, .
         assert f"{card.metrics['accuracy']:.1%}".replace("%", " %") in text
         assert f"right of {card.metrics['n_tracks']} test songs" in text
         assert card.metrics["split_meaning"] in text
-    # What western's blues were called, from the card: 15 rightly, 15 jazz.
-    assert '<th scope="row">Blues</th><td class="heat-4">15</td>' in text
+    row = cards[0].metrics["confusion"][0]  # what western's blues were called
+    assert 0.3 < row[0] / sum(row) <= 0.6
+    assert f'<th scope="row">Blues</th><td class="heat-4">{row[0]}</td>' in text
 
 
 def test_roc_curves_are_drawn(cards: tuple[ModelCard, ...], visitor: Visitor) -> None:
@@ -291,14 +321,28 @@ def test_the_form_works_without_scripts(visitor: Visitor) -> None:
 def test_errors_are_pages(cards: tuple[ModelCard, ...]) -> None:
     client = site(*cards)
 
-    @client.app.get("/wrong")
+    @client.app.get("/wrong/way")
     def wrong(request: pages.Request) -> pages.Response:
         return pages.error_page(request, problem("not-found", "there is no <b>", hint="look"))
 
-    answer = client.get("/wrong")
+    answer = client.get("/wrong/way")
     assert answer.status_code == 404
+    links = {"/", "/western", "/indian", "/models"}
+    assert links <= set(_Reader(answer.text.partition("<main")[2]).all("href"))
     assert "There is no &lt;b&gt;." in answer.text
     assert "Look." in answer.text
+
+
+def test_a_missing_page_sends_nobody_to_the_api(cards: tuple[ModelCard, ...]) -> None:
+    client = site(*cards)
+
+    @client.app.get("/wrong/way")
+    def wrong(request: pages.Request) -> pages.Response:
+        return pages.error_page(request, explain(HTTPException(404)))
+
+    main = client.get("/wrong/way").text.partition("<main")[2].partition("</main")[0]
+    assert "There is no such page." in main
+    assert "docs" not in main
 
 
 def test_genres_have_hues_apart(cards: tuple[ModelCard, ...]) -> None:
@@ -335,8 +379,7 @@ def test_contrast(name: str, theme: dict[str, str]) -> None:
             assert _contrast(theme[text], theme[ground]) >= 4.5, (text, ground)
     for drawn in [f"--g{hue}" for hue in range(10)] + ["--strong-line", "--none"]:
         assert _contrast(theme[drawn], theme["--card"]) >= 3, drawn
-    for text in ("--good", "--bad"):
-        assert _contrast(theme[text], theme["--card"]) >= 4.5
+    assert _contrast(theme["--bad"], theme["--card"]) >= 4.5
     assert _contrast(theme["--button"], theme["--on-button"]) >= 4.5
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,7 @@ import soundfile
 
 from generify import workflow
 from generify.cache import FeatureCache
-from generify.datasets import load_dataset
 from generify.errors import CacheError, DatasetError, ModelError, ParameterError
-from generify.extraction import extract_features
 from generify.model import GenreModel, load_model
 from generify.table import FeatureTable, save_table
 from generify.training import evaluate_recipe
@@ -21,9 +20,7 @@ from generify.workflow import (
     Extraction,
     compare,
     evaluate,
-    genre_spectrograms,
     load_features,
-    load_mel,
     train,
 )
 
@@ -166,6 +163,39 @@ def test_one_clip_a_genre(music: Path, tmp_path: Path) -> None:
         train(folder, features="mfcc")
 
 
+def nothing_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hear(*_: object, **__: object) -> None:
+        raise AssertionError("a song was heard")
+
+    monkeypatch.setattr(workflow, "extract_features", hear)
+
+
+@pytest.mark.parametrize("work", [train, evaluate, compare])
+def test_what_cannot_be_judged_is_refused_before_any_song_is_heard(
+    work: Callable[..., object], music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_heard(monkeypatch)
+    with pytest.raises(DatasetError, match="an artist split needs artists, and no track has one"):
+        work(music, split="artist")
+    with pytest.raises(DatasetError, match="few has only one usable track of clicks"):
+        work(copy_of(music, tmp_path / "few", n_tracks=1))
+
+
+def test_more_genres_than_a_model_holds_are_refused_before_any_song_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_heard(monkeypatch)
+    song = tmp_path / "song.wav"
+    soundfile.write(song, np.ones(100), 22050)
+    rows = [f"{genre}.{n}.wav,{genre}" for genre in range(2001) for n in range(2)]
+    for row in rows:
+        (tmp_path / row.partition(",")[0]).hardlink_to(song)
+    (tmp_path / "wide.csv").write_text("\n".join(["path,genre", *rows]))
+    with pytest.raises(DatasetError, match="wide has 2,001 genres, a model can have 2,000") as e:
+        train(tmp_path / "wide.csv")
+    assert "are its folders artists" in e.value.hint
+
+
 def test_one_good_clip_among_broken_ones(music: Path, tmp_path: Path) -> None:
     folder = copy_of(music, tmp_path / "broken", n_tracks=2)
     soundfile.write(folder / "tones" / "tones0.wav", np.zeros(44100), 22050)
@@ -197,28 +227,3 @@ def test_a_cache_that_cannot_be_written(
 def test_an_output_that_cannot_be_written(table_file: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"cannot write .*mine\.onnx: No such file or directory"):
         train(table_file, tmp_path / "missing" / "mine.onnx", features="mfcc")
-
-
-def test_a_mel_spectrum_for_a_picture(music: Path) -> None:
-    path = music / "tones" / "tones0.wav"
-    mel, seconds = load_mel(path)
-    assert seconds == pytest.approx(soundfile.info(path).duration, abs=1e-3)
-    assert mel.shape == (128, 1 + int(seconds * 22050) // 512)
-    assert mel.max() == 0
-    assert mel.min() >= -80
-    beginning, shown = load_mel(path, 1.5)
-    assert shown == 1.5
-    assert beginning.shape[1] < mel.shape[1]
-
-
-def test_one_picture_a_genre(music_table: FeatureTable) -> None:
-    panels = genre_spectrograms(music_table)
-    assert [title for title, _, _ in panels] == ["clicks", "noise", "tones"]
-    assert all(mel.shape[0] == 128 for _, mel, _ in panels)
-
-
-def test_tracks_without_audio_have_no_picture(music: Path, tmp_path: Path) -> None:
-    folder = copy_of(music, tmp_path / "gone", n_tracks=1)
-    table = extract_features(load_dataset(folder), "mfcc")
-    (folder / "noise" / "noise0.wav").unlink()
-    assert [title for title, _, _ in genre_spectrograms(table)] == ["clicks", "tones"]

@@ -506,8 +506,9 @@ def add_waves(graph: Graph, name: str, places: Floats) -> None:
     weights[[0, -1]] = 1 / N_MELS
     graph.weight(f"{name}.cosines", weights * np.cos(_angles(places)))
     graph.weight(f"{name}.sines", weights * np.sin(_angles(places)))
-    n_parts = -(-len(places) // MAX_ROWS)  # of rows, as the largest of many is found slowly
-    graph.weight(f"{name}.parts", np.array([n_parts, len(places) // n_parts, -1]))
+    # as the largest of many rows is found slowly, it is found among parts of them
+    n_rows = next(n for n in range(MAX_ROWS, 0, -1) if len(places) % n == 0)
+    graph.weight(f"{name}.parts", np.array([len(places) // n_rows, n_rows, -1]))
 
 
 def add_best(graph: Graph, name: str, step: str) -> str:

@@ -26,8 +26,8 @@ from generify.mel_grid import GRID_SAMPLE_RATE, log_mel_grid
 from generify.model import GenreModel, load_model
 from generify.plots import plot_spectrograms, save_figure
 from generify.plots.style import BLUE, GREY, SMALL, dress_axes, new_figure
+from generify.spectrograms import load_spectrogram
 from generify.spectrum import dct_basis, hz_to_mel, mel_to_hz
-from generify.workflow import load_mel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ MADE_SECONDS = 15.0
 
 def draw_spectrograms() -> Figure:
     """Draw the mel spectrograms of the songs."""
-    return plot_spectrograms([(name, *load_mel(path, 25.0)) for name, path in SONGS.items()])
+    return plot_spectrograms([load_spectrogram(path, 25.0) for path in SONGS.values()])
 
 
 def draw_mfcc() -> Figure:

@@ -4,7 +4,8 @@ What is written lies beside its target under a hidden name until it is whole. Th
 the target's and the file is locked, so what a killed process left is known as such, and is used by
 the next that writes the same target.
 
-In it: :func:`replacing`; what to do about a disk that refuses, :func:`cure_for`.
+In it: :func:`replacing`, :func:`make_folder`; what to do about a disk that refuses,
+:func:`cure_for`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import BinaryIO
 
 from generify.errors import GenerifyError
 
-__all__ = ["cure_for", "replacing"]
+__all__ = ["cure_for", "make_folder", "replacing"]
 
 TEMPORARY_PREFIX = ".generify-"
 _NAME_BYTES = 6
@@ -54,6 +55,30 @@ def cure_for(error: OSError, otherwise: str = _CHOOSE) -> str:
     if error.errno == errno.EIO:
         return "the disk or the way to it fails: save what is on it, and use another"
     return otherwise
+
+
+def make_folder(folder: Path, error: type[GenerifyError] = GenerifyError) -> None:
+    """Make a folder that files are to be written into, and those above it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; it may be there already.
+    error : type of GenerifyError
+        Raised when it cannot be made.
+
+    Raises
+    ------
+    GenerifyError
+        Of the type asked for, when the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise error(
+            f"cannot make the folder {folder}: {err.strerror or err}",
+            hint=cure_for(err, "choose a folder that you may write to"),
+        ) from err
 
 
 @contextmanager

@@ -25,7 +25,7 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from generify.containers import MUSIC_FORMATS, mp3_duration, promised_bytes, sniff_format
+from generify.containers import DAMAGED, MUSIC_FORMATS, mp3_duration, promised_bytes, sniff_format
 from generify.decoders import (
     Decoded,
     Decoder,
@@ -36,6 +36,7 @@ from generify.decoders import (
 )
 from generify.endings import describe_ending
 from generify.errors import AudioDecodeError, ParameterError
+from generify.other_kinds import is_url, name_kind_of_file
 
 __all__ = ["Audio", "AudioInfo", "is_audio", "is_silent", "load_audio", "probe_audio", "resample"]
 
@@ -69,7 +70,7 @@ _MIN_DURATION = 1.0
 # Dither in 16-bit "digital silence" peaks at two steps, -84 dBFS; the quietest music is far above.
 _SILENT_PEAK = 10 ** (-80 / 20)
 
-_DAMAGED_HINT = "the file is damaged or cut short; get it again or convert it to WAV"
+_DAMAGED_HINT = f"the file is {DAMAGED}; get it again or convert it to WAV"
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,8 @@ def _identify(path: str | Path) -> tuple[Path, str | None]:
         _refuse_what_is_no_file(path, file.stat())
         return file, sniff_format(file)
     except FileNotFoundError as err:
-        raise AudioDecodeError(f"{path}: no such file", hint="check the spelling") from err
+        hint = "URLs are not read; download it first" if is_url(path) else "check the path"
+        raise AudioDecodeError(f"{path}: no such file", hint=hint) from err
     except PermissionError as err:
         raise AudioDecodeError(
             f"{path}: no permission to read it", hint="change its permissions"
@@ -272,7 +274,8 @@ def _identify(path: str | Path) -> tuple[Path, str | None]:
 def _refuse_what_is_no_file(path: str | Path, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise AudioDecodeError(
-            f"{path}: is a folder, not an audio file", hint="name the songs inside it"
+            f"{path}: is a folder, not an audio file",
+            hint="name the songs inside it, which generify.scan.find_songs lists",
         )
     if not stat.S_ISREG(status.st_mode):
         raise AudioDecodeError(f"{path}: is not a regular file", hint="save it to disk first")
@@ -305,6 +308,9 @@ def _decoders_from(info: AudioInfo) -> Sequence[Decoder]:
 
 def _undecodable(path: str | Path, fmt: str | None, refusals: Sequence[str]) -> AudioDecodeError:
     said = "; ".join(refusals)
+    kind = name_kind_of_file(path) if fmt is None else ""
+    if kind:
+        return AudioDecodeError(f"{path}: is {kind}, no audio", hint="give a song")
     if fmt is None:
         return AudioDecodeError(
             f"{path}: is not an audio file that can be decoded ({said})",
@@ -335,7 +341,7 @@ def _true_duration(file: Path, fmt: str | None, stated: float) -> tuple[float, t
 def _cut_warning(present: float, promised: float) -> tuple[str, ...]:
     if promised - present <= _SHORTFALL:
         return ()
-    return (f"{present:.1f} s of {promised:.1f} s are in the file; it is damaged or cut short",)
+    return (f"{present:.1f} s of {promised:.1f} s are in the file; it is {DAMAGED}",)
 
 
 def load_audio(
@@ -475,6 +481,5 @@ def _shortfall_warning(decoded: Decoded, start: float, asked: float) -> tuple[st
         return ()
     where = f" from {start:.1f} s on" if start else ""
     return (
-        f"{decoded.seconds:.1f} s of {asked:.1f} s{where} could be decoded; "
-        "the file is damaged or cut short",
+        f"{decoded.seconds:.1f} s of {asked:.1f} s{where} could be decoded; the file is {DAMAGED}",
     )

@@ -4,8 +4,8 @@ Each is a scikit-learn pipeline that scales every feature to zero mean and unit 
 Settings were chosen by artist-grouped cross-validation on GTZAN's training list (see
 ``docs/decisions``) and are part of the name: a recipe is features and classifier, nothing else.
 
-In it: :func:`list_classifiers`, :func:`make_classifier`, :func:`to_onnx`; calibration by
-:func:`fit_temperature` and :func:`apply_temperature`.
+In it: :func:`list_classifiers`, :func:`classifier_facts`, :func:`make_classifier`,
+:func:`to_onnx`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from generify.calibration import LEAST_PROBABILITY
 from generify.errors import MissingExtraError, ParameterError
 
 __all__ = [
@@ -25,8 +25,7 @@ __all__ = [
     "ClassifierFacts",
     "NoveltyHead",
     "TrainingSize",
-    "apply_temperature",
-    "fit_temperature",
+    "classifier_facts",
     "list_classifiers",
     "make_classifier",
     "to_onnx",
@@ -35,8 +34,6 @@ __all__ = [
 _OPSET = 18
 _ONNX_IR = 8  # pinned, so that an older onnxruntime can read what a newer onnx writes
 _MAX_CALIBRATION_FOLDS = 5
-LEAST_PROBABILITY = 1e-30  # what a probability of zero counts as: float32 can still hold it
-_LOG_TEMPERATURES = (np.log(0.1), np.log(100.0))
 
 
 @dataclass(frozen=True)
@@ -109,11 +106,19 @@ def _nb(_size: TrainingSize, _random_state: int) -> Any:
 
 def _svm(size: TrainingSize, _random_state: int) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.multiclass import OneVsRestClassifier
     from sklearn.svm import SVC
 
-    n_folds = max(2, min(_MAX_CALIBRATION_FOLDS, size.smallest_genre))
-    # in place of SVC(probability=True), which scikit-learn has deprecated
-    return CalibratedClassifierCV(SVC(C=10.0, gamma="scale"), cv=n_folds, ensemble=False)
+    n_folds = min(_MAX_CALIBRATION_FOLDS, size.smallest_genre)
+    rows = np.arange(size.n_tracks)
+    # A genre of one track cannot be on both sides: Platt's curve is then fitted where the machines
+    # were, and counts on its smoothed targets alone.
+    folds = n_folds if n_folds > 1 else [(rows, rows)]
+    # One machine a genre: what SVC gives for several genres counts votes of pairs, so that a change
+    # too small to hear moved probabilities by up to 0.6. Calibrated from outside in place of
+    # SVC(probability=True), which scikit-learn has deprecated.
+    machines = OneVsRestClassifier(SVC(C=10.0, gamma="scale"))
+    return CalibratedClassifierCV(machines, cv=folds, ensemble=False)
 
 
 CLASSIFIERS: Mapping[str, ClassifierFacts] = MappingProxyType(
@@ -144,6 +149,29 @@ def list_classifiers() -> tuple[str, ...]:
     return tuple(CLASSIFIERS)
 
 
+def classifier_facts(name: str) -> ClassifierFacts:
+    """Tell what a classifier is.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`list_classifiers`.
+
+    Returns
+    -------
+    ClassifierFacts
+        Its title, and what makes it.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such classifier.
+    """
+    if name not in CLASSIFIERS:
+        raise ParameterError(f"there is no classifier {name!r}; there are {', '.join(CLASSIFIERS)}")
+    return CLASSIFIERS[name]
+
+
 def make_classifier(name: str, *, size: TrainingSize | None = None, random_state: int = 0) -> Any:
     """Make an unfitted classifier.
 
@@ -168,70 +196,14 @@ def make_classifier(name: str, *, size: TrainingSize | None = None, random_state
     MissingExtraError
         When scikit-learn is not installed.
     """
-    if name not in CLASSIFIERS:
-        raise ParameterError(f"there is no classifier {name!r}; there are {', '.join(CLASSIFIERS)}")
+    facts = classifier_facts(name)
     try:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
     except ModuleNotFoundError as err:
         raise MissingExtraError.for_extra("train", "scikit-learn") from err
-    estimator = CLASSIFIERS[name].build(size or TrainingSize(), random_state)
+    estimator = facts.build(size or TrainingSize(), random_state)
     return make_pipeline(StandardScaler(), estimator)
-
-
-def fit_temperature(y: NDArray[np.intp], probabilities: NDArray[np.floating]) -> float:
-    """Find the temperature at which probabilities mean what they say.
-
-    Parameters
-    ----------
-    y : ndarray of int, shape (n_tracks,)
-        Numbers of the true genres.
-    probabilities : ndarray, shape (n_tracks, n_genres)
-        Predicted for tracks that were not trained on.
-
-    Returns
-    -------
-    float
-        Above 1 where the classifier is too sure of itself; minimises the log loss.
-
-    References
-    ----------
-    .. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural
-       networks", International Conference on Machine Learning, 2017.
-    """
-    from scipy.optimize import minimize_scalar
-
-    rows = np.arange(len(y))
-
-    def log_loss(log_temperature: float) -> float:
-        tempered = apply_temperature(probabilities, float(np.exp(log_temperature)))
-        return float(-np.mean(np.log(np.maximum(tempered[rows, y], LEAST_PROBABILITY))))
-
-    found = minimize_scalar(log_loss, bounds=_LOG_TEMPERATURES, method="bounded")
-    return float(np.exp(found.x))
-
-
-def apply_temperature(
-    probabilities: NDArray[np.floating], temperature: float
-) -> NDArray[np.float64]:
-    """Flatten or sharpen probabilities.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (n_tracks, n_genres)
-        Rows sum to one.
-    temperature : float
-        Above 0; 1 changes nothing, more flattens.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_tracks, n_genres)
-        Proportional to the probabilities to the power ``1 / temperature``; rows sum to one.
-    """
-    logits = np.log(np.maximum(probabilities, LEAST_PROBABILITY)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return result
 
 
 class NoveltyHead(Protocol):
@@ -266,7 +238,7 @@ def to_onnx(
     metadata : mapping of str to str
         Kept in the file.
     temperature : float
-        Folded into the graph, see :func:`apply_temperature`.
+        Folded into the graph, see :func:`generify.calibration.apply_temperature`.
     novelty : NoveltyHead, optional
         Adds the output ``novelty``.
 
@@ -298,6 +270,7 @@ def to_onnx(
             target_opset={"": _OPSET, "ai.onnx.ml": 3},
         )
     graph.ir_version = _ONNX_IR
+    _gather_for_slice(graph.graph)
     label = next(output for output in graph.graph.output if output.name != "probabilities")
     graph.graph.output.remove(label)
     _append_temperature(graph.graph, temperature)
@@ -327,6 +300,24 @@ def _convertible(pipeline: Any) -> Any:
     for name in ("coef_", "intercept_", "classes_", "n_features_in_"):
         setattr(linear, name, getattr(fitted, name))
     return make_pipeline(*before, linear)
+
+
+def _gather_for_slice(graph: Any) -> None:
+    """Write Slice as Gather, which models have anyway: the fewer operators are let in, the better.
+
+    skl2onnx takes the column of the second class so, of what a machine for two classes gives.
+    """
+    from onnx import helper, numpy_helper
+
+    constants = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
+    for node in graph.node:
+        if node.op_type != "Slice":
+            continue
+        value, *places = node.input
+        start, end, axis = (constants[name].item() for name in places)
+        name = f"{node.name}_places"
+        graph.initializer.append(numpy_helper.from_array(np.arange(start, end), name))
+        node.CopyFrom(helper.make_node("Gather", [value, name], node.output, node.name, axis=axis))
 
 
 def _append_temperature(graph: Any, temperature: float) -> None:

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 __all__ = [
+    "DAMAGED",
     "MUSIC_FORMATS",
     "TORN",
+    "UNKNOWN_LENGTH",
     "Chunk",
     "Mp3Frame",
     "Mp3Length",
@@ -35,8 +37,11 @@ __all__ = [
 _HEAD_BYTES = 8192
 # Some programs leave zeros or junk behind a tag or before the first frame: how far to look.
 _SEARCH_BYTES = 65536
-_UNKNOWN_LENGTH = 0x7FFFF000
-TORN = "it ends inside a frame; it is damaged or cut short"
+UNKNOWN_LENGTH = 0x7FFFF000
+"""Programs that stream state this or more: they do not know yet."""
+DAMAGED = "damaged or cut short"
+"""How warnings end of songs of which a part is missing."""
+TORN = f"it ends inside a frame; it is {DAMAGED}"
 """What is said of a file that states no length and whose last frame is not whole."""
 
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
@@ -421,7 +426,7 @@ def promised_bytes(path: str | Path) -> tuple[int, int] | None:
                 return None
             start, length = data[0].start, data[0].length
     # Writers that could not seek back leave one of these in place of the length.
-    if length == 0 or length >= _UNKNOWN_LENGTH:
+    if length == 0 or length >= UNKNOWN_LENGTH:
         return None
     return length, max(0, size - start)
 

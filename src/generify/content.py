@@ -9,21 +9,23 @@ without its metadata blocks; the format and sound chunks of WAV and AIFF; the ``
 the data object of WMA; the payload of Ogg pages from the first that carries a time on. Of all else
 the whole file.
 
-In it: :func:`content_hash`; of all bytes of a file, :func:`file_digest`.
+In it: :func:`content_hash` and :func:`identify`, which lets a file be unreadable; of all bytes of a
+file, :func:`file_digest`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 from generify.containers import iter_chunks, skip_id3v2, sniff_format
 from generify.errors import AudioDecodeError
+from generify.progress import Progress
 
-__all__ = ["content_hash", "file_digest"]
+__all__ = ["content_hash", "file_digest", "identify"]
 
 _BLOCK_BYTES = 1 << 17  # stays in the second-level cache between reading and hashing
 # Streams of frames that carry ID3 or APE tags before or behind them.
@@ -72,11 +74,30 @@ def content_hash(path: str | Path) -> str:
         raise AudioDecodeError(f"{path}: cannot be read ({reason})", hint="check the path") from err
 
 
+def identify(path: str | Path) -> str | None:
+    """Identify a recording where that can be done; whoever listens to it says what is wrong.
+
+    Parameters
+    ----------
+    path : str or Path
+        An audio file.
+
+    Returns
+    -------
+    str or None
+        Its :func:`content_hash`; None when the file cannot be read.
+    """
+    try:
+        return content_hash(path)
+    except AudioDecodeError:
+        return None
+
+
 def file_digest(
     path: str | Path,
     algorithm: str = "sha256",
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """Give the digest of all bytes of a file, tags included.
 

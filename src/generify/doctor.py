@@ -4,7 +4,7 @@ Each check gives findings and raises nothing; whatever goes wrong in it is a fin
 changed but a temporary folder and, to see whether they can be written, empty files that are gone
 at once. All checks together take about a second.
 
-In it: :func:`examine`, :class:`Finding`, :class:`State`, :data:`CHECKS`.
+In it: :func:`examine`, :class:`Diagnosis`, :class:`State`, :data:`CHECKS`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,12 +35,13 @@ from typing import TYPE_CHECKING
 from generify.atomic import TEMPORARY_PREFIX
 from generify.cores import THREAD_VARIABLES, n_cores, quota
 from generify.errors import GenerifyError
+from generify.inference import load_onnxruntime
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CHECKS", "Finding", "State", "examine"]
+__all__ = ["CHECKS", "Diagnosis", "State", "examine"]
 
 _REINSTALL = "pip install --force-reinstall"
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^;>]*(>=\s*(?P<least>[\d.]+))?")
@@ -59,7 +61,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """What a check found.
 
     Attributes
@@ -80,7 +82,7 @@ class Finding:
     cure: str = ""
 
     def to_dict(self) -> dict[str, str]:
-        """Give the finding as plain values.
+        """Give the diagnosis as plain values.
 
         Returns
         -------
@@ -91,26 +93,26 @@ class Finding:
                 "cure": self.cure}  # fmt: skip
 
 
-Findings = Iterator[Finding]
+Diagnoses = Iterator[Diagnosis]
 
 
-def examine() -> Findings:
+def examine() -> Diagnoses:
     """Look at everything.
 
     Yields
     ------
-    Finding
+    Diagnosis
         In the order of :data:`CHECKS`, each as soon as it is known; at least one a check.
     """
     for what, check in CHECKS.items():
         try:
             for state, message, cure in check():
-                yield Finding(what, state, message, cure)
+                yield Diagnosis(what, state, message, cure)
         except GenerifyError as err:
-            yield Finding(what, State.ERROR, _line(err), err.hint)
+            yield Diagnosis(what, State.ERROR, _line(err), err.hint)
         except Exception as err:  # a broken library may raise anything
             message = f"{type(err).__name__}: {_line(err)}"
-            yield Finding(what, State.ERROR, message, f"{_REINSTALL} generify")
+            yield Diagnosis(what, State.ERROR, message, f"{_REINSTALL} generify")
 
 
 _Found = Iterator[tuple[State, str, str]]
@@ -166,18 +168,38 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
+_NATIVE = ("numpy", "soundfile", "soxr", "av")
+
+
 def _check_packages() -> _Found:
     packages = _requirements().get("", [])
     missing = _missing(packages)
     if missing:
         yield State.ERROR, f"missing: {', '.join(missing)}", "pip install --upgrade generify"
-    for module in ("numpy", "soundfile", "soxr", "av", "onnxruntime"):
+    loaders: dict[str, Callable[[], object]] = {"onnxruntime": load_onnxruntime}
+    loaders |= {name: partial(importlib.import_module, name) for name in _NATIVE}
+    for module, load in loaders.items():
         try:
-            importlib.import_module(module)
+            load()
         except Exception as err:  # also a shared library that is missing or of another machine
             yield State.ERROR, f"{module} cannot be loaded: {_line(err)}", f"{_REINSTALL} {module}"
     versions = (f"{name} {metadata.version(name)}" for name, _ in packages if name not in missing)
     yield _ok(", ".join(versions))
+
+
+_EXTRAS = MappingProxyType(
+    {
+        "train": "models of your own, evaluating, comparing, pictures and Parquet",
+        "datasets": "fetching datasets",
+        "history": "keeping answers",
+        "mysql": "a history on MySQL or MariaDB",
+        "postgresql": "a history on PostgreSQL",
+        "tags": "genres in the files' tags",
+        "web": "the site, generify serve",
+        "ray": "scans on a cluster",
+        "beets": "the plugin for beets",
+    }
+)
 
 
 def _check_extras() -> _Found:
@@ -185,10 +207,10 @@ def _check_extras() -> _Found:
     missing = {extra: _missing(packages) for extra, packages in groups.items() if extra}
     wanting = [extra for extra in missing if missing[extra] and extra != "all"]
     there = [extra for extra in missing if not missing[extra] and extra != "all"]
-    rest = f"; not installed: {', '.join(wanting)}" if wanting else ""
-    # What nobody asked for is not wrong, so the command stands beside it and is no cure.
-    how = f" (pip install 'generify[{','.join(wanting)}]')" if wanting else ""
-    yield _ok(f"{', '.join(there) or 'none'}{rest}{how}")
+    more = "; more with pip install 'generify[NAME]'" if wanting else ""
+    yield _ok(f"{', '.join(there) or 'none'}{more}")  # what nobody asked for is not wrong
+    for extra in wanting:
+        yield _ok(f"not installed: {extra}, for {_EXTRAS.get(extra, 'itself')}")
 
 
 # Sound and models.
@@ -423,7 +445,7 @@ def _check_encoding() -> _Found:
     names = {
         "names of files": sys.getfilesystemencoding(),
         "the screen": sys.stdout.encoding or "ascii",
-        "texts": locale.getencoding(),
+        "texts": locale.getpreferredencoding(do_setlocale=False),
     }
     poor = {what: name for what, name in names.items() if not _is_utf8(name)}
     if poor:

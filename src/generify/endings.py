@@ -13,7 +13,7 @@ import mmap
 from pathlib import Path
 from typing import BinaryIO
 
-from generify.containers import TORN, adts_frame_length, skip_id3v2
+from generify.containers import DAMAGED, TORN, adts_frame_length, skip_id3v2
 
 __all__ = ["describe_ending", "tells_of_damage"]
 
@@ -43,7 +43,7 @@ def tells_of_damage(warning: str) -> bool:
     >>> tells_of_damage("9.8 s of 30.0 s could be decoded; the file is damaged or cut short")
     True
     """
-    return warning.endswith("damaged or cut short")
+    return warning.endswith(DAMAGED)
 
 
 def describe_ending(path: str | Path, fmt: str | None, duration: float) -> str:
@@ -78,14 +78,14 @@ def _describe_ogg_ending(stream: BinaryIO, duration: float) -> str:
     tail = stream.read()
     last = tail[max(0, tail.rfind(b"OggS")) :]
     if len(last) < _page_length(last) or not last[5] & _LAST:
-        return "its last page is missing; it is damaged or cut short"
+        return f"its last page is missing; it is {DAMAGED}"
     if last[14:18] not in {page[14:18] for page in pages}:
         return "several songs lie in it one behind the other; those of another kind are not heard"
     begun = _position(pages, _first_sounding_page(stream))
     promised = _position(pages, last) if begun < _FROM_START else 0.0
     if promised - duration <= _ROUNDING:
         return ""
-    return f"{duration:.1f} s of {promised:.1f} s are in the file; it is damaged or cut short"
+    return f"{duration:.1f} s of {promised:.1f} s are in the file; it is {DAMAGED}"
 
 
 def _first_pages(stream: BinaryIO) -> list[bytes]:

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 
 __all__ = [
+    "NO_MODEL_HINT",
     "AudioDecodeError",
     "CacheError",
     "DatasetError",
@@ -22,6 +23,10 @@ __all__ = [
     "NothingThereError",
     "ParameterError",
 ]
+
+
+NO_MODEL_HINT = "give a file written by `generify train`"
+"""What to do about a file that is no model of Generify."""
 
 
 class GenerifyError(Exception):
@@ -38,6 +43,8 @@ class GenerifyError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # so that a traceback shows it too
 
 
 class AudioDecodeError(GenerifyError):

@@ -5,13 +5,13 @@ the order of ``genres``, rows sum to one. A figure is never given without the sp
 on, which is why :func:`evaluate_predictions` asks for an :class:`Experiment`.
 
 In it: :class:`Experiment` (what was tested on what), :class:`EvaluationReport` and its parts,
-:func:`evaluate_predictions`, :func:`accuracy_interval`, :func:`summarise_report`.
+:func:`evaluate_predictions`, :func:`accuracy_interval`, :func:`spread_points`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from generify.calibration import CalibrationBin, calibration_bins, calibration_error
 from generify.errors import Failure, MissingExtraError, ParameterError
+from generify.percent import format_percent
 
 __all__ = [
+    "Baseline",
     "EvaluationReport",
     "Experiment",
     "GenreScore",
@@ -28,14 +30,15 @@ __all__ = [
     "RocCurve",
     "accuracy_interval",
     "evaluate_predictions",
-    "summarise_report",
+    "spread_points",
 ]
 
 Probabilities = NDArray[np.floating]
 
 _Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+_UNEQUAL = 1.5  # times its fair share that the most frequent genre must have to be mentioned
+_FIRST = 3  # answers; "top 3"
 _ROC_POINTS = 400  # more cannot be seen in a figure and would bloat the JSON
-_CARD_ROC_POINTS = 40  # enough for a small panel; a card travels in every model file
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Experiment:
         What the split is, in plain words.
     n_train : int
         Tracks trained on (the mean over the folds).
+    flatters : bool
+        Whether new songs will be named rightly less often, by how the tracks were kept apart.
     warnings : tuple of str
         What a reader must know before believing the figures.
     failures : tuple of Failure
@@ -65,6 +70,7 @@ class Experiment:
     split: str
     split_meaning: str
     n_train: int = 0
+    flatters: bool = False
     warnings: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
 
@@ -140,6 +146,39 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """What always giving one genre, the most frequent, would be worth.
+
+    Attributes
+    ----------
+    genre : str
+        The most frequent genre.
+    accuracy : float
+        Its share of the tracks.
+    tells : bool
+        Whether that is well above chance, as the genres are unequal.
+    beaten : bool
+        Whether the model is right more often.
+    """
+
+    genre: str
+    accuracy: float
+    tells: bool
+    beaten: bool
+
+    def describe(self) -> str:
+        """Say it in words.
+
+        Returns
+        -------
+        str
+            A sentence without its full stop.
+        """
+        right = format_percent(self.accuracy)
+        return f"always answering {self.genre} would be right {right} of the time"
+
+
+@dataclass(frozen=True)
 class EvaluationReport:
     """Everything measured about one recipe on one split.
 
@@ -190,6 +229,24 @@ class EvaluationReport:
     calibration: tuple[CalibrationBin, ...]
     mistakes: tuple[Mistake, ...]
 
+    @property
+    def baseline(self) -> Baseline:
+        """What always giving the most frequent genre would be worth."""
+        present = [score for score in self.scores if score.n_tracks]
+        largest = max(present, key=lambda score: score.n_tracks)
+        share = largest.n_tracks / self.n_tracks
+        return Baseline(
+            largest.genre,
+            share,
+            tells=len(present) > 1 and share >= _UNEQUAL / len(present),
+            beaten=len(present) == 1 or self.accuracy > share,
+        )
+
+    @property
+    def top3_tells(self) -> bool:
+        """Whether the first three are not all genres that there are."""
+        return len(self.genres) > _FIRST
+
     def to_dict(self) -> dict[str, Any]:
         """Give the report as plain values for JSON.
 
@@ -198,7 +255,8 @@ class EvaluationReport:
         dict
             Nested dicts, lists, numbers and strings; None in place of NaN.
         """
-        plain: dict[str, Any] = _plain(asdict(self))
+        baseline = {"genre": self.baseline.genre, "accuracy": self.baseline.accuracy}
+        plain: dict[str, Any] = _plain(asdict(self) | {"baseline": baseline})
         return plain
 
 
@@ -250,6 +308,30 @@ def accuracy_interval(n_right: int, n_tracks: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def spread_points(n_points: int, n_kept: int) -> list[int]:
+    """Choose points of a curve, evenly spread, the first and the last with them.
+
+    Parameters
+    ----------
+    n_points : int
+        How many there are.
+    n_kept : int
+        How many to keep at most.
+
+    Returns
+    -------
+    list of int
+        Ascending; all where there are so few.
+
+    Examples
+    --------
+    >>> spread_points(9, 3)
+    [0, 4, 8]
+    """
+    spread = np.linspace(0, n_points - 1, min(n_kept, n_points))
+    return [round(place) for place in spread.tolist()]
+
+
 def _roc_curves(
     y: NDArray[np.intp], probabilities: Probabilities, genres: tuple[str, ...]
 ) -> tuple[RocCurve, ...]:
@@ -262,16 +344,10 @@ def _roc_curves(
             continue
         false_rate, true_rate, _ = roc_curve(positive, probabilities[:, i])
         area = float(auc(false_rate, true_rate))
-        kept = _spread(len(false_rate), _ROC_POINTS)
+        kept = spread_points(len(false_rate), _ROC_POINTS)
         false_rate, true_rate = false_rate[kept].tolist(), true_rate[kept].tolist()
         curves.append(RocCurve(genre, tuple(false_rate), tuple(true_rate), area))
     return tuple(curves)
-
-
-def _spread(n_points: int, n_kept: int) -> list[int]:
-    """Choose points of a curve, the first and the last with them; all where there are so few."""
-    spread = np.linspace(0, n_points - 1, min(n_kept, n_points))
-    return [round(place) for place in spread.tolist()]
 
 
 def _confusion(y: NDArray[np.intp], predicted: NDArray[np.intp], n_genres: int) -> NDArray[np.intp]:
@@ -389,8 +465,8 @@ def evaluate_predictions(
     n_right = int(np.trace(confusion))
     low, high = accuracy_interval(n_right, len(y))
     bins = calibration_bins(y, probabilities)
-    best_three = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]
-    return EvaluationReport(
+    best_three = np.argsort(-probabilities, axis=1, kind="stable")[:, :_FIRST]
+    report = EvaluationReport(
         experiment=experiment,
         genres=genres,
         n_tracks=len(y),
@@ -408,54 +484,11 @@ def evaluate_predictions(
         calibration=bins,
         mistakes=_mistakes(y, probabilities, genres, tracks),
     )
+    return report if report.baseline.beaten else _with_warning(report)
 
 
-def summarise_report(report: EvaluationReport) -> dict[str, Any]:
-    """Choose what a model card quotes from a report.
-
-    Parameters
-    ----------
-    report : EvaluationReport
-        How the recipe was judged.
-
-    Returns
-    -------
-    dict
-        Plain values, None for what could not be measured; the split always with them. ROC curves
-        are thinned to 40 points.
-    """
-    names = ("accuracy", "low", "high", "macro_f1", "macro_auc", "top3", "calibration_error")
-    return {
-        "split": report.experiment.split,
-        "split_meaning": report.experiment.split_meaning,
-        "n_tracks": report.n_tracks,
-        "n_train": report.experiment.n_train,
-        **{name: _rounded(getattr(report, name)) for name in names},
-        "scores": [
-            {
-                "genre": score.genre,
-                "n_tracks": score.n_tracks,
-                "precision": _rounded(score.precision),
-                "recall": _rounded(score.recall),
-                "f1": _rounded(score.f1),
-                "roc_auc": _rounded(score.roc_auc),
-            }
-            for score in report.scores
-        ],
-        "confusion": [list(row) for row in report.confusion],
-        "roc_curves": [_summarise_curve(curve) for curve in report.roc_curves],
-    }
-
-
-def _summarise_curve(curve: RocCurve) -> dict[str, Any]:
-    kept = _spread(len(curve.false_positive_rate), _CARD_ROC_POINTS)
-    return {
-        "genre": curve.genre,
-        "false_positive_rate": [round(curve.false_positive_rate[i], 4) for i in kept],
-        "true_positive_rate": [round(curve.true_positive_rate[i], 4) for i in kept],
-        "auc": _rounded(curve.auc),
-    }
-
-
-def _rounded(figure: float) -> float | None:
-    return None if math.isnan(figure) else round(figure, 4)
+def _with_warning(report: EvaluationReport) -> EvaluationReport:
+    """Say of a report first of all that its model is of no use."""
+    useless = f"{report.baseline.describe()}: the model is no better than that"
+    warnings = (useless, *report.experiment.warnings)
+    return replace(report, experiment=replace(report.experiment, warnings=warnings))

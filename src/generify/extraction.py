@@ -18,12 +18,10 @@ from generify.datasets import Dataset, Track
 from generify.errors import AudioDecodeError, DatasetError, Failure, ParameterError
 from generify.excerpts import DEFAULT_PLAN, HEARING_VERSION, ExcerptPlan, load_excerpts
 from generify.features import Extractor, get_extractor
+from generify.progress import Progress
 from generify.table import FeatureTable
 
-__all__ = ["Progress", "extract_features"]
-
-Progress = Callable[[int, int], None]
-"""Called with the number of tracks done and the number of all tracks."""
+__all__ = ["extract_features"]
 
 
 def _extract_track(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from generify import defaults
 from generify.atomic import replacing
-from generify.errors import ModelError, ParameterError
+from generify.errors import NO_MODEL_HINT, ModelError, ParameterError
 from generify.features import get_extractor
 from generify.features.base import Extractor
 from generify.graph_check import (
@@ -35,23 +36,21 @@ from generify.graph_check import (
     read_model_file,
 )
 from generify.inference import open_session
-from generify.model_card import CARD_KEY, ModelCard, read_card, track_fingerprint
+from generify.model_card import ModelCard, read_card
+from generify.other_kinds import name_other_kind
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 __all__ = [
-    "CARD_KEY",
     "GenreModel",
     "ModelCard",
     "export_model",
     "list_models",
     "load_model",
-    "track_fingerprint",
 ]
 
 _SUFFIX = ".onnx"
-_TRAIN_HINT = "give a file written by `generify train`"
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,9 @@ class GenreModel:
             When the content is no model, has no card, does not fit its card, or was made for
             another version of its extractor.
         """
+        kind = name_other_kind(graph)
+        if kind:
+            raise ModelError(f"{source} is {kind}, no model", hint=NO_MODEL_HINT)
         file = read_model_file(graph, source=source)
         model = cls(read_card(file.metadata, source=source), graph)
         model._check_extractor(source)
@@ -268,26 +270,38 @@ def list_models() -> tuple[str, ...]:
 
 def _read_model(model: str | Path) -> bytes:
     path = Path(model)
-    if not path.is_file() and str(model) in list_models():
-        return (resources.files("generify") / "models" / f"{model}{_SUFFIX}").read_bytes()
+    name = str(model).casefold()
+    if not path.is_file() and name in list_models():
+        return (resources.files("generify") / "models" / f"{name}{_SUFFIX}").read_bytes()
     try:
         return _read_file(path)
+    except FileNotFoundError as err:
+        raise _no_such_model(path) from err
     except OSError as err:
-        raise ModelError(
-            f"cannot read the model {path}: {err.strerror or err}",
-            hint=f"give a model file, or one of the bundled models: {', '.join(list_models())}",
-        ) from err
+        message = f"cannot read the model {path}: {err.strerror or err}"
+        raise ModelError(message, hint=NO_MODEL_HINT) from err
+
+
+def _no_such_model(path: Path) -> ModelError:
+    """Name the bundled models, and the file or model that was probably meant."""
+    bundled = list_models()
+    beside = Path(f"{path}{_SUFFIX}")
+    close = [str(beside)] if beside.is_file() else get_close_matches(path.name, bundled, n=1)
+    return ModelError(
+        f"there is no model {path} (bundled: {', '.join(bundled)})",
+        hint=f"did you mean {close[0]}?" if close else "give a model file, or one of these",
+    )
 
 
 def _read_file(path: Path) -> bytes:
     """Read a file that has an end, and no more of it than a model may have."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-        raise ModelError(f"{path} is a device or a pipe, not a file", hint=_TRAIN_HINT)
+        raise ModelError(f"{path} is a device or a pipe, not a file", hint=NO_MODEL_HINT)
     if status.st_size > MAX_MODEL_BYTES:
         raise ModelError(
             f"{path} has {status.st_size:,} bytes, a model at most {MAX_MODEL_BYTES:,}",
-            hint=_TRAIN_HINT,
+            hint=NO_MODEL_HINT,
         )
     with path.open("rb") as file:
         return file.read(status.st_size)
@@ -299,8 +313,8 @@ def load_model(model: str | Path = defaults.MODEL) -> GenreModel:
     Parameters
     ----------
     model : str or Path
-        Path of an ONNX file written by Generify, or the name of a bundled model. A file that
-        exists goes before a name.
+        Path of an ONNX file written by Generify, or the name of a bundled model, in small or
+        capital letters. A file that exists goes before a name.
 
     Returns
     -------

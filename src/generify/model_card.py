@@ -4,7 +4,8 @@ A card is JSON in the metadata of a model file, so it comes from whoever made th
 into text, numbers and lists of known kinds and sizes, or refused: other code may rely on them, and
 print them.
 
-In it: :class:`ModelCard`, :func:`read_card`, :func:`track_fingerprint`.
+In it: :class:`ModelCard`, :data:`MAX_GENRES`, :func:`read_card`, :func:`track_digest`,
+:func:`describe_scarcity`.
 """
 
 from __future__ import annotations
@@ -17,24 +18,31 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from generify.errors import ModelError
+from generify.errors import NO_MODEL_HINT, ModelError
 from generify.features.base import ExtractorSpec
 
-__all__ = ["CARD_KEY", "ModelCard", "read_card", "track_fingerprint"]
+__all__ = [
+    "CARD_KEY",
+    "MAX_GENRES",
+    "ModelCard",
+    "describe_scarcity",
+    "read_card",
+    "track_digest",
+]
 
 CARD_KEY = "generify.card"
+MAX_GENRES = 2000
 _FORMAT = 1
-_TRAIN_HINT = "give a file written by `generify train`"
 _MAX_BYTES = 16 * 2**20  # a million tracks trained on
 _MAX_PARTS = 50_000  # lists and mappings: each takes a hundred times the place of its brackets
-_MAX_GENRES = 2000
 _MAX_GENRE_CHARACTERS = 200
+_ENOUGH_TRACKS = 10  # of a genre; a start
 _MAX_INTEGER = 2**63
 # Cards are shown on terminals, which obey such characters.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
-def track_fingerprint(genre: str, track: str) -> str:
+def track_digest(genre: str, track: str) -> str:
     """Name a track briefly, so that a card can say what a model was trained on.
 
     Parameters
@@ -48,6 +56,36 @@ def track_fingerprint(genre: str, track: str) -> str:
         Eight hexadecimal digits.
     """
     return hashlib.sha256(f"{genre}/{track}".encode()).hexdigest()[:8]
+
+
+def describe_scarcity(n_tracks: Mapping[str, int]) -> tuple[str, ...]:
+    """Warn of genres that were learnt from too few tracks.
+
+    Parameters
+    ----------
+    n_tracks : mapping of str to int
+        Tracks per genre.
+
+    Returns
+    -------
+    tuple of str
+        One warning; none where every genre has ten tracks or more.
+
+    Examples
+    --------
+    >>> describe_scarcity({"jazz": 12, "rock": 10})
+    ()
+    >>> describe_scarcity({"jazz": 4, "rock": 10})[0].partition(":")[0]
+    'too few songs of jazz (4)'
+    """
+    few = [f"{genre} ({n})" for genre, n in n_tracks.items() if n < _ENOUGH_TRACKS]
+    if not few:
+        return ()
+    more = f" and {len(few) - 3} genres more" if len(few) > 3 else ""
+    return (
+        f"too few songs of {', '.join(few[:3])}{more}: neither the accuracy nor how sure the model "
+        f"is can be relied on; {_ENOUGH_TRACKS} or more a genre are a start",
+    )
 
 
 @dataclass(frozen=True)
@@ -71,7 +109,7 @@ class ModelCard:
     n_tracks : mapping of str to int
         Tracks per genre that it was fitted on.
     trained_on : tuple of str
-        Fingerprints of those tracks (see :func:`track_fingerprint`).
+        Digests of those tracks (see :func:`track_digest`).
     random_state : int
         Seed of all random choices.
     metrics : mapping
@@ -108,6 +146,17 @@ class ModelCard:
     limits: str = ""
     date: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to know before the model is believed, one line each."""
+        return describe_scarcity(self.n_tracks)
+
+    @property
+    def training(self) -> str:
+        """What the model was trained on, in words, with the cautions."""
+        described = f"{self.dataset}, {sum(self.n_tracks.values())} tracks"
+        return "; ".join((described, *self.cautions))
 
     @property
     def unknown(self) -> str:
@@ -165,7 +214,7 @@ class ModelCard:
             return cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
             why = _reason(err)
-            raise ModelError(f"the model card cannot be read: {why}", hint=_TRAIN_HINT) from err
+            raise ModelError(f"the model card cannot be read: {why}", hint=NO_MODEL_HINT) from err
 
 
 def read_card(metadata: Mapping[str, bytes | memoryview], *, source: str) -> ModelCard:
@@ -189,18 +238,18 @@ def read_card(metadata: Mapping[str, bytes | memoryview], *, source: str) -> Mod
         When there is none, or it cannot be read.
     """
     if CARD_KEY not in metadata:
-        raise ModelError(f"{source} is an ONNX file without a model card", hint=_TRAIN_HINT)
+        raise ModelError(f"{source} is an ONNX file without a model card", hint=NO_MODEL_HINT)
     written = metadata[CARD_KEY]
     try:
         if len(written) > _MAX_BYTES:
             raise ModelError(
                 f"the model card has {len(written):,} bytes, one may have {_MAX_BYTES:,}",
-                hint=_TRAIN_HINT,
+                hint=NO_MODEL_HINT,
             )
         return ModelCard.from_json(bytes(written).decode())
     except UnicodeDecodeError as err:
         raise ModelError(
-            f"{source}: the model card cannot be read: it is no text", hint=_TRAIN_HINT
+            f"{source}: the model card cannot be read: it is no text", hint=NO_MODEL_HINT
         ) from err
     except ModelError as err:
         raise ModelError(f"{source}: {err}", hint=err.hint) from err
@@ -294,8 +343,8 @@ def _check_genres(genres: list[Any]) -> None:
     named = all(
         isinstance(g, str) and g.strip() and len(g) <= _MAX_GENRE_CHARACTERS for g in genres
     )
-    if not genres or len(genres) > _MAX_GENRES or not named or len(set(genres)) < len(genres):
-        raise _UnfitCardError(f"it should name 1 to {_MAX_GENRES:,} genres, each once")
+    if not genres or len(genres) > MAX_GENRES or not named or len(set(genres)) < len(genres):
+        raise _UnfitCardError(f"it should name 1 to {MAX_GENRES:,} genres, each once")
 
 
 def _check_metrics(metrics: Mapping[str, Any], genres: list[str]) -> None:

@@ -1,11 +1,12 @@
 """Shares as people read them, the same on every screen and in every picture.
 
-In it: :func:`format_percent` for shares that were counted, :func:`format_sure` for probabilities.
+In it: :func:`format_percent` for shares that were counted, :func:`format_tenths` for figures that
+are compared, :func:`format_sure` for probabilities.
 """
 
 from __future__ import annotations
 
-__all__ = ["format_percent", "format_sure"]
+__all__ = ["format_percent", "format_sure", "format_tenths"]
 
 
 def format_percent(share: float) -> str:
@@ -29,6 +30,27 @@ def format_percent(share: float) -> str:
     if 0.995 <= share < 1:
         return "> 99 %"
     return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+def format_tenths(share: float) -> str:
+    """Give a share as percent with one digit behind the point.
+
+    Parameters
+    ----------
+    share : float
+        0 to 1.
+
+    Returns
+    -------
+    str
+        The percentage, rounded.
+
+    Examples
+    --------
+    >>> format_tenths(0.8666)
+    '86.7 %'
+    """
+    return f"{100 * share:.1f} %"
 
 
 def format_sure(probability: float) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generify.atomic import cure_for, replacing
+from generify.atomic import make_folder, replacing
 from generify.errors import Failure, GenerifyError
 
 if TYPE_CHECKING:
@@ -61,14 +61,17 @@ class Playlists:
     written : tuple of Playlist
         Sorted by genre.
     failures : tuple of Failure
-        Songs that are in none, and why.
+        Songs that have a genre but cannot be in a playlist, and why.
     n_unknown : int
         Songs without a genre that were left out.
+    n_failed : int
+        Songs that no model could hear, failures among the results.
     """
 
     written: tuple[Playlist, ...]
     failures: tuple[Failure, ...]
     n_unknown: int = 0
+    n_failed: int = 0
 
 
 def write_playlists(
@@ -99,13 +102,15 @@ def write_playlists(
     -----
     Songs are sorted by path, each once.
     """
-    place = _make_folder(Path(folder))
+    make_folder(Path(folder), PlaylistError)
+    place = Path(folder).resolve()  # players follow ".." from where the playlist really lies
     genres: dict[str, dict[str, str]] = {}
     failures: list[Failure] = []
     left_out: set[str] = set()
+    unheard: set[str] = set()
     for result in results:
         if isinstance(result, Failure):
-            failures.append(result)
+            unheard.add(result.path)
         elif result.genre is None and not unknown:
             left_out.add(result.path)
         else:
@@ -121,19 +126,7 @@ def write_playlists(
         _write(place / files[genre], genre, [songs[line] for line in sorted(songs)])
         for genre, songs in sorted(genres.items())
     )
-    return Playlists(written, tuple(failures), len(left_out))
-
-
-def _make_folder(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Players follow ".." from where the playlist really lies.
-        return folder.resolve()
-    except OSError as err:
-        raise PlaylistError(
-            f"cannot make the folder {folder}: {err.strerror or err}",
-            hint=cure_for(err, "choose a folder that you may write to"),
-        ) from err
+    return Playlists(written, tuple(failures), len(left_out), len(unheard))
 
 
 def _path_from(song: str, place: Path) -> str:

@@ -8,7 +8,7 @@ is read a minute at a time, so memory does not grow with its length.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from generify.features.tagger import TAG_NAMES
 from generify.features.tags import Tags
 from generify.model import GenreModel, load_model
 from generify.music_check import CHECK_SAMPLE_RATE, describe_non_music
+from generify.percent import format_sure
 
 __all__ = [
     "GenreProbability",
@@ -43,8 +44,10 @@ __all__ = [
 _SLOT = 3.0
 _N_STYLES = 5
 _MARGIN = 6.0  # heard before and after a slot: 15 s in all
+_GAP = 0.01  # seconds; less apart, two segments are neighbours, also when read from a file
+_MEANS_NOTHING = ", so its percentages mean nothing here"
 _BLOCK = 20 * _SLOT  # seconds decoded at once for a timeline
-# Of GTZAN's validation clips 82 % are named right at 22.05 kHz, 83 % at 16, 69 % at 11.025 and
+# Of GTZAN's validation clips 82 % are named right at 22.05 kHz, 83 % at 16, 68 % at 11.025 and
 # 66 % at 8 kHz (`python benchmarks/levels.py DATA`).
 _NARROW_RATE = 16000  # Hz; a song with a lower sample rate lacks what models listen to
 
@@ -131,7 +134,7 @@ class Prediction:
     duration, analysed : float
         Seconds of the song, and seconds of it that were heard.
     warnings : tuple of str
-        What was odd about the file.
+        What was odd about the file; the last says why a song is unknown whatever its percentages.
     """
 
     path: str
@@ -145,6 +148,44 @@ class Prediction:
     styles: tuple[StyleScore, ...] = ()
     timeline: tuple[TimelineSegment, ...] | None = None
     warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        nearest = self.genres[0].genre if self.genres else ""
+        if self.unknown:
+            return f"{self.path}: unknown (nearest: {nearest})"
+        return f"{self.path}: {self.genre} ({format_sure(self.confidence)})"
+
+    @property
+    def doubt(self) -> str:
+        """Why the song is unknown whatever its probabilities; empty where they mean something."""
+        return next((text for text in self.warnings if text.endswith(_MEANS_NOTHING)), "")
+
+    @property
+    def passages(self) -> tuple[TimelineSegment, ...]:
+        """The timeline, neighbouring segments of one genre joined; empty where there is none."""
+        groups: list[list[TimelineSegment]] = []
+        for segment in self.timeline or ():
+            last = groups[-1][-1] if groups else None
+            if last and last.genre == segment.genre and segment.start - last.end < _GAP:
+                groups[-1].append(segment)
+            else:
+                groups.append([segment])
+        return tuple(map(_join, groups))
+
+    def with_timeline(self, segments: Iterable[TimelineSegment]) -> Prediction:
+        """Add the genre over time, for which the whole song was heard.
+
+        Parameters
+        ----------
+        segments : iterable of TimelineSegment
+            From :func:`predict_timeline`.
+
+        Returns
+        -------
+        Prediction
+            The same with a timeline.
+        """
+        return replace(self, timeline=tuple(segments), analysed=self.duration)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the prediction as plain values, the same as the command's JSON.
@@ -181,6 +222,11 @@ class Prediction:
         return result
 
 
+def _join(segments: Sequence[TimelineSegment]) -> TimelineSegment:
+    mean = sum(segment.probability for segment in segments) / len(segments)
+    return TimelineSegment(segments[0].start, segments[-1].end, segments[0].genre, mean)
+
+
 def _short(probability: float) -> float:
     return round(probability, 6)
 
@@ -210,7 +256,7 @@ def predict(
     Parameters
     ----------
     path : str or path-like
-        An audio file.
+        One audio file.
     model : GenreModel, str or Path
         A loaded model, a bundled model's name or a model file.
     timeline : bool
@@ -232,13 +278,18 @@ def predict(
     ModelError
         When there is no such model or it cannot be used.
     ParameterError
-        When ``min_confidence`` is not between 0 and 1.
+        When ``path`` is no path, or ``min_confidence`` is not between 0 and 1.
 
     Examples
     --------
     >>> predict("song.mp3").genre  # doctest: +SKIP
     'jazz'
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ParameterError(
+            f"the path of one song was expected, got a {type(path).__name__}",
+            hint="predict_songs of generify.scan takes many, and a model loaded once",
+        )
     if not 0 <= min_confidence <= 1:
         raise ParameterError(f"min_confidence must lie between 0 and 1, got {min_confidence:g}")
     genre_model = model if isinstance(model, GenreModel) else load_model(model)
@@ -246,8 +297,7 @@ def predict(
     result = _judge(os.fspath(path), genre_model, excerpts, min_confidence)
     if not timeline:
         return result
-    segments = tuple(predict_timeline(path, genre_model, duration=excerpts.duration))
-    return replace(result, timeline=segments, analysed=excerpts.duration)
+    return result.with_timeline(predict_timeline(path, genre_model, duration=excerpts.duration))
 
 
 def _judge(path: str, model: GenreModel, excerpts: Excerpts, min_confidence: float) -> Prediction:
@@ -281,10 +331,11 @@ def _doubt(model: GenreModel, excerpts: Excerpts, novelty: float) -> str:
     """Say why a song is unknown whatever its probabilities; empty where nothing speaks for it."""
     sound = describe_non_music(excerpts.at(CHECK_SAMPLE_RATE))
     if sound:
-        return f"it sounds like {sound}, not like music"
+        return f"it sounds like {sound}, not like music{_MEANS_NOTHING}"
     threshold = model.card.novelty_threshold
     unlike = threshold is not None and novelty > threshold
-    return "it is unlike everything the model has heard" if unlike else ""
+    about = f"it is unlike all that {model.card.name} was trained on"
+    return f"{about}{_MEANS_NOTHING}" if unlike else ""
 
 
 def _styles(excerpts: Excerpts) -> tuple[StyleScore, ...]:

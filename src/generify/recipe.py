@@ -1,12 +1,14 @@
 """A recipe fitted to rows of a feature table, its probabilities calibrated.
 
-In it: :class:`Recipe`, :class:`FittedRecipe`, :func:`fit_recipe`, :func:`split_table`;
-:class:`FittedNovelty`, :func:`fit_table_novelty`.
+In it: :class:`FittedRecipe`, :func:`fit_recipe`, :func:`split_table`;
+:class:`FittedNovelty`, :func:`fit_table_novelty`; what is refused beforehand:
+:func:`check_trainable`, :func:`check_genres`, :func:`check_model_size`.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,22 +17,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generify.classifiers import (
-    NoveltyHead,
-    TrainingSize,
-    apply_temperature,
-    fit_temperature,
-    make_classifier,
-)
-from generify.datasets.splits import Split, group_key, make_split, possible_splits
+from generify.calibration import apply_temperature, fit_temperature
+from generify.classifiers import NoveltyHead, TrainingSize, make_classifier
+from generify.datasets import Dataset
+from generify.datasets.splits import Split, make_split, possible_splits
 from generify.errors import DatasetError
+from generify.model_card import MAX_GENRES
 from generify.novelty import REFUSED, fit_novelty, novelty_columns
 from generify.table import FeatureTable
 
 __all__ = [
     "FittedNovelty",
     "FittedRecipe",
-    "Recipe",
+    "UnfitError",
+    "check_genres",
+    "check_model_size",
+    "check_trainable",
     "fit_recipe",
     "fit_table_novelty",
     "split_table",
@@ -38,23 +40,12 @@ __all__ = [
 
 _N_CALIBRATION_FOLDS = 5
 _N_NOVELTY_FOLDS = 10
+_SHOWN = 10  # genres in an error message
 _N_EVIDENCE = 200  # tracks; fewer do not show that a classifier is surer than it says
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What is fitted to features.
-
-    Attributes
-    ----------
-    classifier : str
-        Name of the classifier.
-    random_state : int
-        Seed of all random choices.
-    """
-
-    classifier: str
-    random_state: int = 0
+class UnfitError(DatasetError):
+    """A training part that a classifier cannot be fitted to."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +84,15 @@ class FittedRecipe:
         return probabilities
 
 
-def _fit_pipeline(X: NDArray[np.float32], y: NDArray[np.intp], recipe: Recipe) -> Any:
+def _fit_pipeline(
+    X: NDArray[np.float32], y: NDArray[np.intp], classifier: str, random_state: int
+) -> Any:
     from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
 
     counts = np.bincount(y)
     present = counts[counts > 0]
     size = TrainingSize(n_tracks=len(y), smallest_genre=int(present.min()), n_genres=len(present))
-    pipeline = make_classifier(recipe.classifier, size=size, random_state=recipe.random_state)
+    pipeline = make_classifier(classifier, size=size, random_state=random_state)
     # one thread: on matrices this small more of them made logistic regression 13 times slower
     with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
         # scikit-learn's remarks on genres of one track; the report says how many tracks there were
@@ -107,14 +100,17 @@ def _fit_pipeline(X: NDArray[np.float32], y: NDArray[np.intp], recipe: Recipe) -
         try:
             return pipeline.fit(X, y)
         except ValueError as err:
-            raise DatasetError(
-                f"{recipe.classifier} cannot be fitted to {size.n_tracks} tracks, "
-                f"{size.smallest_genre} of the rarest genre",
-                hint="add tracks, ten or more a genre",
+            raise UnfitError(
+                f"{classifier} cannot be fitted to a training part of {size.n_tracks} tracks, "
+                f"{size.smallest_genre} of its rarest genre",
+                hint="add tracks to that genre, by further artists where artists are known: all of "
+                "an artist's are kept on one side",
             ) from err
 
 
-def fit_recipe(table: FeatureTable, rows: NDArray[np.intp], recipe: Recipe) -> FittedRecipe:
+def fit_recipe(
+    table: FeatureTable, rows: NDArray[np.intp], classifier: str, random_state: int = 0
+) -> FittedRecipe:
     """Fit a recipe to some rows of a table, and calibrate it by cross-validation within them.
 
     Parameters
@@ -123,47 +119,50 @@ def fit_recipe(table: FeatureTable, rows: NDArray[np.intp], recipe: Recipe) -> F
         Features of the tracks.
     rows : ndarray of int
         The rows trained on; no other is looked at.
-    recipe : Recipe
-        What to fit.
+    classifier : str
+        Name of the classifier.
+    random_state : int
+        Seed of all random choices.
 
     Returns
     -------
     FittedRecipe
-        Its temperature is 1 where there are too few tracks to calibrate by, and below 1 only where
-        200 tracks or more, some of them named wrongly, speak for it.
+        Its temperature is below 1 only where 200 tracks or more, some of them named wrongly, speak
+        for it.
 
     Raises
     ------
-    DatasetError
+    UnfitError
         When there are too few tracks for the classifier.
     ParameterError
         When there is no such classifier.
     MissingExtraError
         When scikit-learn is not installed.
     """
-    X, y = table.X[rows], table.y[rows]
-    return FittedRecipe(_fit_pipeline(X, y, recipe), _find_temperature(table.choose(rows), recipe))
-
-
-def _find_temperature(table: FeatureTable, recipe: Recipe) -> float:
-    """Calibrate by cross-validation within what is trained on; 1 where there is too little."""
+    chosen = table.choose(rows)
+    pipeline = _fit_pipeline(chosen.X, table.y[rows], classifier, random_state)
     try:
-        y, probabilities = _cross_predict(table, recipe)
-    except DatasetError:
-        return 1.0
+        y, probabilities = _cross_predict(chosen, classifier, random_state)
+    except DatasetError:  # too few to divide: what it says of its own tracks is all there is
+        y, probabilities = chosen.y, pipeline.predict_proba(chosen.X)
+    return FittedRecipe(pipeline, _find_temperature(y, probabilities))
+
+
+def _find_temperature(y: NDArray[np.intp], probabilities: NDArray[np.float64]) -> float:
     temperature = fit_temperature(y, probabilities)
-    # Where nothing is named wrongly, the best temperature is the lowest: all would be certain.
+    # Where nothing is named wrongly, nothing tells how much surer than it says a classifier may be.
     faultless = bool((probabilities.argmax(axis=1) == y).all())
     return max(1.0, temperature) if faultless or len(y) < _N_EVIDENCE else temperature
 
 
 def _cross_predict(
-    table: FeatureTable, recipe: Recipe
+    table: FeatureTable, classifier: str, random_state: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    inner = _folds_within(table, _N_CALIBRATION_FOLDS, recipe.random_state)
+    inner = _folds_within(table, _N_CALIBRATION_FOLDS, random_state)
     parts = []
     for fold in inner.folds:
-        pipeline = _fit_pipeline(table.X[fold.train], table.y[fold.train], recipe)
+        X, y = table.X[fold.train], table.y[fold.train]
+        pipeline = _fit_pipeline(X, y, classifier, random_state)
         parts.append(
             FittedRecipe(pipeline, 1.0).predict_proba(table.X[fold.test], len(table.genres))
         )
@@ -252,7 +251,6 @@ def split_table(table: FeatureTable, split: str, *, n_folds: int, random_state: 
     ParameterError
         When there is no such split.
     """
-    _check_groups(table, split)
     return make_split(
         split,
         table.tracks,
@@ -262,36 +260,83 @@ def split_table(table: FeatureTable, split: str, *, n_folds: int, random_state: 
     )
 
 
-def _check_groups(table: FeatureTable, split: str) -> None:
-    """Refuse genres that cannot be on two sides, in words that say why."""
-    if split in ("artist", "album"):
-        keys = [group_key(split, track) for track in table.tracks]
-        how = "by one artist" if split == "artist" else "of one album"
-        hint = f"add songs of other {split}s, leave the genre out, or judge with --split random, "
-        _refuse_alone(table, keys, f'{how}, so with the split "{split}"', hint + "which flatters")
-    if split in ("artist", "album", "random"):
-        what = f'one recording, so with the split "{split}"'
-        _refuse_alone(
-            table, table.duplicates, what, "add other songs to it, or leave the genre out"
+def check_trainable(dataset: Dataset, *, split: str | None = None, to_keep: bool = False) -> None:
+    """Refuse what can be known to fail before any song is heard.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The tracks.
+    split : str, optional
+        Name of the split that is asked for.
+    to_keep : bool
+        Whether a model is to be kept in a file, which holds only so many genres.
+
+    Raises
+    ------
+    DatasetError
+        When there are too few tracks or genres, too many genres for a model, or the tracks do not
+        allow the split.
+    ParameterError
+        When there is no such split.
+    MissingExtraError
+        When scikit-learn is not installed.
+    """
+    check_genres(dataset.name, [track.genre for track in dataset.tracks])
+    if to_keep:
+        check_model_size(dataset.name, len(dataset.genres))
+    if split is not None:
+        make_split(split, dataset.tracks)
+
+
+def check_model_size(dataset: str, n_genres: int) -> None:
+    """Refuse more genres than a model file can hold.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    n_genres : int
+        How many it has.
+
+    Raises
+    ------
+    DatasetError
+        When there are too many.
+    """
+    if n_genres > MAX_GENRES:
+        raise DatasetError(
+            f"{dataset} has {n_genres:,} genres, a model can have {MAX_GENRES:,}",
+            hint="choose some with --genres; or are its folders artists, and not genres?",
         )
 
 
-def _refuse_alone(
-    table: FeatureTable, keys: Sequence[str | int | None], what: str, hint: str
-) -> None:
-    """Refuse genres of two tracks or more that all have one key; None is no key."""
-    alone = []
-    for number, genre in enumerate(table.genres):
-        rows = np.flatnonzero(table.y == number)
-        found = {keys[row] for row in rows.tolist()}
-        if len(rows) > 1 and len(found) == 1 and None not in found:
-            alone.append((genre, len(rows)))
-    if not alone:
-        return
-    (genre, n_tracks), *others = alone
-    more = f" (nor can {', '.join(other for other, _ in others)})" if others else ""
-    raise DatasetError(
-        f"all {n_tracks} tracks of {genre} are {what} it cannot be both trained on and "
-        f"tested on{more}",
-        hint=hint,
-    )
+def check_genres(dataset: str, genres: Sequence[str]) -> None:
+    """Refuse fewer genres, or tracks of one, than can be learnt from.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    genres : sequence of str
+        The genre of each track.
+
+    Raises
+    ------
+    DatasetError
+        When there is one genre, or one track of a genre.
+    """
+    counts = Counter(sorted(genres))
+    if len(counts) < 2:
+        raise DatasetError(
+            f"{dataset} has {len(counts)} genre with usable tracks, a model needs two",
+            hint="add folders of other genres",
+        )
+    lonely = [genre for genre, count in counts.items() if count < 2]
+    if lonely:
+        more = f" and {len(lonely) - _SHOWN} other genres" if len(lonely) > _SHOWN else ""
+        raise DatasetError(
+            f"{dataset} has only one usable track of {', '.join(lonely[:_SHOWN])}{more}; "
+            "each genre needs two or more, ten or more to be any good",
+            hint="add tracks, or leave the genre out with --genres",
+        )

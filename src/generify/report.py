@@ -5,7 +5,8 @@ figures are inside it, so that it can be mailed, printed and kept. It never give
 the split it was measured on. Everything that comes from file names is escaped. No date is written:
 equal reports give equal files.
 
-In it: :func:`write_report`, :func:`write_comparison`, :class:`ReportFiles`.
+In it: :func:`write_report`, :func:`write_comparison`, :func:`comparison_warnings`,
+:class:`ReportFiles`.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from generify.atomic import TEMPORARY_PREFIX, cure_for, replacing
-from generify.errors import GenerifyError, MissingExtraError
+from generify.atomic import TEMPORARY_PREFIX, cure_for, make_folder, replacing
+from generify.errors import Failure, GenerifyError, MissingExtraError, ParameterError
 from generify.evaluation import EvaluationReport
+from generify.percent import format_tenths
 from generify.plots import (
-    Spectrogram,
     plot_calibration,
     plot_comparison,
     plot_confusion,
@@ -38,7 +39,10 @@ from generify.plots import (
     render_figure,
 )
 
-__all__ = ["ReportFiles", "write_comparison", "write_report"]
+if TYPE_CHECKING:
+    from generify.spectrograms import Spectrogram
+
+__all__ = ["ReportFiles", "comparison_warnings", "write_comparison", "write_report"]
 
 _WORST_MISTAKES = 20
 _PNG_DPI = 192
@@ -88,7 +92,7 @@ class _Picture:
 _CAPTIONS = {
     "confusion": (
         "Who is taken for whom",
-        "Each row is a true genre and adds up to 100%. The dark diagonal is right; every other "
+        "Each row is a true genre and adds up to 100 %. The dark diagonal is right; every other "
         "cell says how many tracks of the row's genre were called by the column's name.",
     ),
     "roc": (
@@ -104,7 +108,7 @@ _CAPTIONS = {
     ),
     "calibration": (
         "Can its confidence be believed?",
-        "On the dashed line a confidence of 70% means right 7 times in 10. Points above it: too "
+        "On the dashed line a confidence of 70 % means right 7 times in 10. Points above it: too "
         "modest. Points below it: too sure. The bars count the tracks behind each point.",
     ),
     "spectrograms": (
@@ -115,13 +119,14 @@ _CAPTIONS = {
     "comparison": (
         "Fold by fold",
         "Each point is the accuracy on one fold, the box holds the middle half of them and the "
-        "thick line is the median. Boxes that overlap widely do not show a difference.",
+        "thick line is the median, alone where these folds are equal. Boxes that overlap widely do "
+        "not show a difference.",
     ),
 }
 
 
 def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.1%}"
+    return "–" if math.isnan(value) else format_tenths(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _decimal(value: float) -> str:
@@ -147,13 +152,7 @@ def _render_page(template: str, **values: Any) -> str:
 
 def _prepare_folder(folder: Path) -> Path:
     """Make the folder and try it, so that nobody waits for figures that cannot be kept."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise GenerifyError(
-            f"cannot make the folder {folder}: {err.strerror or err}",
-            hint=cure_for(err, "choose a folder that you may write to"),
-        ) from err
+    make_folder(folder)
     try:
         tempfile.TemporaryFile(dir=folder, prefix=TEMPORARY_PREFIX).close()
     except OSError as err:
@@ -221,7 +220,6 @@ def write_report(
     folder: str | Path,
     *,
     spectrograms: Sequence[Spectrogram] = (),
-    notes: Sequence[str] = (),
 ) -> ReportFiles:
     """Write a report as a page, as JSON, and as figures.
 
@@ -232,10 +230,8 @@ def write_report(
     folder : str or Path
         Where to; made if missing. ``report.html``, ``report.json`` and ``figures/*.png`` in it are
         replaced, anything else is left alone.
-    spectrograms : sequence of (str, ndarray of shape (n_mels, n_frames), float)
-        Examples to show: title, dB and length in seconds, as :func:`plot_spectrograms` takes them.
-    notes : sequence of str
-        Paragraphs to add below the headline.
+    spectrograms : sequence of Spectrogram
+        Examples to show.
 
     Returns
     -------
@@ -260,7 +256,6 @@ def write_report(
         experiment=report.experiment,
         pictures=list(pictures.values()),
         mistakes=report.mistakes[:_WORST_MISTAKES],
-        notes=notes,
     )
     files = _write_figures(report, pictures, figures)
     return ReportFiles(
@@ -268,6 +263,34 @@ def write_report(
         json=_write_json(target / "report.json", report.to_dict()),
         figures=files,
     )
+
+
+def comparison_warnings(
+    results: Sequence[EvaluationReport | Failure], labels: Sequence[str]
+) -> tuple[str, ...]:
+    """Gather what weakens several recipes: what all share, then what one has, with its name.
+
+    Parameters
+    ----------
+    results : sequence of EvaluationReport or Failure
+        The recipes.
+    labels : sequence of str
+        A name for each.
+
+    Returns
+    -------
+    tuple of str
+        One line each.
+    """
+    of_each = [
+        (label, result.experiment.warnings)
+        for label, result in zip(labels, results, strict=True)
+        if isinstance(result, EvaluationReport)
+    ]
+    everything = dict.fromkeys(text for _, warnings in of_each for text in warnings)
+    shared = [text for text in everything if all(text in warnings for _, warnings in of_each)]
+    own = [f"{label}: {w}" for label, warnings in of_each for w in warnings if w not in shared]
+    return (*shared, *own)
 
 
 @dataclass(frozen=True)
@@ -283,23 +306,24 @@ class _Row:
         accuracies = self.report.fold_accuracies
         if not accuracies:
             return "–"
-        mean = statistics.fmean(accuracies)
+        mean = _percent(statistics.fmean(accuracies))
         if len(accuracies) == 1:
-            return f"{mean:.1%}"
-        return f"{mean:.1%} ± {100 * statistics.stdev(accuracies):.1f}"
+            return mean
+        return f"{mean} ± {100 * statistics.stdev(accuracies):.1f}"
 
 
 def write_comparison(
-    reports: Sequence[EvaluationReport], labels: Sequence[str], folder: str | Path
+    results: Sequence[EvaluationReport | Failure], labels: Sequence[str], folder: str | Path
 ) -> ReportFiles:
     """Write several recipes side by side as a page, as JSON, and as a box plot.
 
     Parameters
     ----------
-    reports : sequence of EvaluationReport
-        Measured on the same dataset, split and genres.
+    results : sequence of EvaluationReport or Failure
+        Measured on the same dataset, split and genres; a failure for a recipe that cannot be
+        fitted. The page shows the best first.
     labels : sequence of str
-        A short name for each.
+        A name for each.
     folder : str or Path
         Where to; made if missing. ``comparison.html``, ``comparison.json`` and ``comparison.png``
         in it are replaced, anything else is left alone.
@@ -319,22 +343,40 @@ def write_comparison(
         When matplotlib or jinja2 is not installed.
     """
     target = _prepare_folder(Path(folder))
-    picture = _picture("comparison", plot_comparison(reports, labels))
-    rows = [_Row(label, report) for label, report in zip(labels, reports, strict=True)]
-    warnings = dict.fromkeys(text for r in reports for text in r.experiment.warnings)
+    _check_comparable(results, labels)
+    pairs = list(zip(labels, results, strict=True))
+    rows = [_Row(label, result) for label, result in pairs if isinstance(result, EvaluationReport)]
+    rows.sort(key=lambda row: -row.report.accuracy)
+    reports = [row.report for row in rows]
+    picture = _picture("comparison", plot_comparison(reports, [row.label for row in rows]))
     page = _render_page(
         "comparison.html",
         rows=rows,
-        best=max(rows, key=lambda row: row.report.accuracy),
+        unfit=[(label, result) for label, result in pairs if isinstance(result, Failure)],
+        best=rows[0],
         experiment=reports[0].experiment,
         n_tracks=reports[0].n_tracks,
         n_genres=len(reports[0].genres),
-        warnings=list(warnings),
+        warnings=comparison_warnings(results, labels),
         picture=picture,
     )
-    content = {"recipes": [{"label": row.label, "report": row.report.to_dict()} for row in rows]}
     return ReportFiles(
         html=_write(target / "comparison.html", page.encode()),
-        json=_write_json(target / "comparison.json", content),
+        json=_write_json(target / "comparison.json", {"recipes": [_record(*p) for p in pairs]}),
         figures=(_write(target / "comparison.png", picture.content),),
     )
+
+
+def _check_comparable(results: Sequence[EvaluationReport | Failure], labels: Sequence[str]) -> None:
+    n_judged = sum(isinstance(result, EvaluationReport) for result in results)
+    if not n_judged or len(results) != len(labels):
+        raise ParameterError(
+            f"expected at least one report and a label for each result, got {n_judged} reports "
+            f"among {len(results)} results and {len(labels)} labels"
+        )
+
+
+def _record(label: str, result: EvaluationReport | Failure) -> dict[str, Any]:
+    if isinstance(result, Failure):
+        return {"label": label, "error": result.to_dict()["error"]}
+    return {"label": label, "report": result.to_dict()}

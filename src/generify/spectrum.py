@@ -333,8 +333,6 @@ def mel_spectrogram(
     n_fft: int = 2048,
     hop_length: int = 512,
     n_mels: int = 128,
-    fmin: float = 0.0,
-    fmax: float | None = None,
     frames: NDArray[np.intp] | None = None,
 ) -> Floats:
     """Power in mel bands over time.
@@ -348,9 +346,7 @@ def mel_spectrogram(
     n_fft, hop_length : int
         Frame length and hop in samples.
     n_mels : int
-        Number of bands.
-    fmin, fmax : float
-        Outer edges of the bands in Hz; ``fmax`` is half the sample rate by default.
+        Number of bands, from 0 Hz to half the sample rate.
     frames : ndarray of int, optional
         Numbers of the wanted frames; all by default.
 
@@ -362,14 +358,14 @@ def mel_spectrogram(
     Raises
     ------
     ParameterError
-        When samples are not one-dimensional or the band edges are out of range.
+        When samples are not one-dimensional or there are no bands.
 
     References
     ----------
     .. [1] S. S. Stevens, J. Volkmann and E. B. Newman, "A scale for the measurement of the
        psychological magnitude pitch", Journal of the Acoustical Society of America 8(3), 1937.
     """
-    bands = mel_filterbank(sample_rate, n_fft, n_mels, fmin=fmin, fmax=fmax)
+    bands = mel_filterbank(sample_rate, n_fft, n_mels)
     return band_spectrogram(samples, bands, hop_length=hop_length, frames=frames)
 
 

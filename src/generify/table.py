@@ -29,9 +29,11 @@ from generify.errors import (
     ParameterError,
 )
 from generify.features import ExtractorSpec, get_extractor
+from generify.tag_formats import match_genre
 
-__all__ = ["FeatureTable", "load_table", "save_table"]
+__all__ = ["TABLE_SUFFIX", "FeatureTable", "load_table", "save_table"]
 
+TABLE_SUFFIX = ".parquet"
 _TRACK_COLUMNS = ("track", "path", "genre", "artist", "split", "duration")
 _ALBUM = "album"
 _EXTRACTOR_KEY = b"generify.extractor"
@@ -82,11 +84,56 @@ class FeatureTable:
         number = {genre: i for i, genre in enumerate(self.genres)}
         return np.array([number[track.genre] for track in self.tracks], dtype=np.intp)
 
+    @property
+    def n_tracks_of(self) -> dict[str, int]:
+        """Number of tracks of each genre, in the order of :attr:`genres`."""
+        counts = np.bincount(self.y, minlength=len(self.genres))
+        return dict(zip(self.genres, counts.tolist(), strict=True))
+
     @cached_property
     def duplicates(self) -> tuple[int, ...]:
         """A number for each track, equal where two tracks have equal features."""
         _, number = np.unique(self.X, axis=0, return_inverse=True)
         return tuple(np.ravel(number).tolist())
+
+    def call_genres(self, genres: Sequence[str]) -> FeatureTable:
+        """Call genres as somebody else does, where only the spelling differs.
+
+        Parameters
+        ----------
+        genres : sequence of str
+            The other's genres, such as a model's.
+
+        Returns
+        -------
+        FeatureTable
+            With the first of these that is spelt alike (see
+            :func:`generify.tag_formats.match_genre`) in the place of each genre; genres that are
+            none of these keep their name.
+        """
+        name_of = {genre: (*match_genre(genre, genres), genre)[0] for genre in self.genres}
+        return replace(self, tracks=tuple(replace(t, genre=name_of[t.genre]) for t in self.tracks))
+
+    def without_test(self) -> FeatureTable:
+        """Leave out the tracks that are marked test.
+
+        Returns
+        -------
+        FeatureTable
+            The others.
+
+        Raises
+        ------
+        ParameterError
+            When none is marked.
+        """
+        kept = [i for i, track in enumerate(self.tracks) if track.split != "test"]
+        if len(kept) == len(self.tracks):
+            raise ParameterError(
+                f"{self.dataset} marks no track as test, so none can be held out",
+                hint="leave --hold-out away, or give a manifest with a split column",
+            )
+        return self.choose(kept)
 
     def choose(self, rows: Sequence[int] | NDArray[np.intp]) -> FeatureTable:
         """Keep some rows.
@@ -305,10 +352,11 @@ def _table_tracks(arrow: Any, path: str | Path) -> tuple[Track, ...]:
 
 
 def _choose_genres(table: FeatureTable, genres: Sequence[str]) -> FeatureTable:
-    unknown = [genre for genre in genres if genre not in table.genres]
+    meant = {genre: match_genre(genre, table.genres) for genre in genres}
+    unknown = [genre for genre, found in meant.items() if not found]
     if unknown:
         raise DatasetError(
             f"{table.dataset} has no genre {', '.join(unknown)}; it has {', '.join(table.genres)}"
         )
-    wanted = set(genres)
+    wanted = {genre for found in meant.values() for genre in found}
     return table.choose([i for i, track in enumerate(table.tracks) if track.genre in wanted])

@@ -1,5 +1,6 @@
 """The genre in a file's tags, read and written in place by mutagen (extra ``tags``).
 
+The artist is read too, and never written.
 One file at a time and nothing around it: what may be written, and how a library survives a power
 cut, is for :mod:`generify.tagging`, which lets :func:`write_genres` work on a copy.
 
@@ -9,14 +10,15 @@ WMA. Several genres are the format's own list. ID3v2.3, which has no list of fre
 parted by NUL, as most programs do: a strict reader then shows the first, whereas "/" between them
 would make one genre of two, and two of "Hip-Hop/Rap".
 
-In it: :func:`read_genres`, :func:`write_genres`, :class:`TagError`, :data:`WRITABLE_FORMATS`.
+In it: :func:`read_genres`, :func:`write_genres`, :func:`read_artist`, :class:`TagError`,
+:data:`WRITABLE_FORMATS`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +27,15 @@ from generify.atomic import cure_for
 from generify.containers import iter_chunks, sniff_format
 from generify.errors import GenerifyError, MissingExtraError
 
-__all__ = ["WRITABLE_FORMATS", "TagError", "letters_of", "read_genres", "write_genres"]
+__all__ = [
+    "WRITABLE_FORMATS",
+    "TagError",
+    "letters_of",
+    "match_genre",
+    "read_artist",
+    "read_genres",
+    "write_genres",
+]
 
 _MPEG = frozenset(("MP1", "MP2", "MP3"))
 _OGG = frozenset(("OGG", "OPUS", "SPEEX"))
@@ -46,6 +56,8 @@ class _Tagged(Protocol):
     """A file's tags, loaded."""
 
     def genres(self) -> list[str]: ...
+
+    def artists(self) -> list[str]: ...
 
     def others(self) -> dict[str, str]:
         """Everything but the genre, as text that tells whether it changed."""
@@ -84,6 +96,36 @@ def read_genres(path: str | os.PathLike[str]) -> tuple[str, ...]:
         fmt = _format_of(path)
         found = _names(_open(path, fmt).genres())
         return found or _names(_genres_elsewhere(path, fmt))
+
+
+def read_artist(path: str | os.PathLike[str]) -> str | None:
+    """Read who plays, by a file's tags.
+
+    Parameters
+    ----------
+    path : str or path-like
+        An audio file of one of :data:`WRITABLE_FORMATS`.
+
+    Returns
+    -------
+    str or None
+        The first artist that the main tag names (not that of the album, which may be a
+        compilation); None where it names none.
+
+    Raises
+    ------
+    TagError
+        When the file cannot be read, is of another format, or its tags are damaged.
+    MissingExtraError
+        When mutagen is not installed.
+
+    Examples
+    --------
+    >>> read_artist("song.mp3")  # doctest: +SKIP
+    'Kelly Joe Phelps'
+    """
+    with _explained(path, "read"):
+        return next(iter(_names(_open(path, _format_of(path)).artists())), None)
 
 
 def write_genres(path: str | os.PathLike[str], genres: Sequence[str]) -> None:
@@ -171,22 +213,25 @@ def _open(path: str | os.PathLike[str], fmt: str) -> _Tagged:
     if fmt in _OGG:
         kinds = [oggvorbis.OggVorbis, oggopus.OggOpus, oggflac.OggFLAC, oggspeex.OggSpeex]
         audio = mutagen.File(name, options=kinds)
-        return _Keyed(audio, "genre")
+        return _Keyed(audio, "genre", "artist")
     if fmt == "FLAC":
-        return _Keyed(flac.FLAC(name), "genre")
+        return _Keyed(flac.FLAC(name), "genre", "artist")
     if fmt == "WMA":
-        return _Keyed(asf.ASF(name), "WM/Genre")
-    return _Keyed(mp4.MP4(name), "\xa9gen")
+        return _Keyed(asf.ASF(name), "WM/Genre", "Author")
+    return _Keyed(mp4.MP4(name), "\xa9gen", "\xa9ART")
 
 
 class _Keyed:
     """Tags that are a mapping from a key to a list of values."""
 
-    def __init__(self, audio: Any, key: str) -> None:
-        self._audio, self._key = audio, key
+    def __init__(self, audio: Any, key: str, artist: str) -> None:
+        self._audio, self._key, self._artist = audio, key, artist
 
     def genres(self) -> list[str]:
         return [str(value) for value in (self._audio.tags or {}).get(self._key, [])]
+
+    def artists(self) -> list[str]:
+        return [str(value) for value in (self._audio.tags or {}).get(self._artist, [])]
 
     def others(self) -> dict[str, str]:
         tags = self._audio.tags or {}
@@ -204,6 +249,11 @@ class _Keyed:
 def _id3_genres(tags: Any) -> list[str]:
     frame = tags.get("TCON") if tags is not None else None
     return list(frame.genres) if frame is not None else []
+
+
+def _id3_artists(tags: Any) -> list[str]:
+    frame = tags.get("TPE1") if tags is not None else None
+    return [str(text) for text in frame.text] if frame is not None else []
 
 
 def _id3_others(tags: Any) -> dict[str, str]:
@@ -247,6 +297,9 @@ class _Id3:
     def genres(self) -> list[str]:
         return _id3_genres(self._tags)
 
+    def artists(self) -> list[str]:
+        return _id3_artists(self._tags)
+
     def others(self) -> dict[str, str]:
         return _id3_others(self._tags)
 
@@ -274,6 +327,9 @@ class _Id3Chunk:
 
     def genres(self) -> list[str]:
         return _id3_genres(self._audio.tags)
+
+    def artists(self) -> list[str]:
+        return _id3_artists(self._audio.tags)
 
     def others(self) -> dict[str, str]:
         return _id3_others(self._audio.tags)
@@ -318,6 +374,33 @@ def letters_of(name: str) -> str:
     ('hiphop', 'hiphop')
     """
     return "".join(c for c in name.casefold() if c.isalnum())
+
+
+def match_genre(name: str, genres: Iterable[str]) -> tuple[str, ...]:
+    """Find the genres that a name means, however it is spelt.
+
+    Parameters
+    ----------
+    name : str
+        As a person or a folder has it.
+    genres : iterable of str
+        Those there are.
+
+    Returns
+    -------
+    tuple of str
+        The one of exactly this name; else all whose letters and digits are the same.
+
+    Examples
+    --------
+    >>> match_genre("Hip-Hop", ["blues", "hiphop"]), match_genre("rap", ["hiphop"])
+    (('hiphop',), ())
+    """
+    there = tuple(genres)
+    if name in there:
+        return (name,)
+    letters = letters_of(name)
+    return tuple(genre for genre in there if letters and letters_of(genre) == letters)
 
 
 def _id3v1_number(genre: str) -> int:

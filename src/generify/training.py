@@ -12,8 +12,9 @@ In it: :func:`evaluate_recipe`, :func:`compare_classifiers`, :func:`train_model`
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 
 import numpy as np
@@ -21,15 +22,28 @@ import numpy as np
 from generify import defaults
 from generify.classifiers import list_classifiers, to_onnx
 from generify.datasets import Track
+from generify.datasets.folders import ARTISTS_FROM_TAGS
 from generify.datasets.splits import Split, possible_splits
-from generify.errors import DatasetError, ParameterError
-from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions, summarise_report
-from generify.model import CARD_KEY, GenreModel, ModelCard, track_fingerprint
+from generify.errors import DatasetError, Failure, ParameterError
+from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions
+from generify.model import GenreModel
+from generify.model_card import CARD_KEY, ModelCard, describe_scarcity, track_digest
 from generify.novelty import describe_missing_novelty
-from generify.recipe import FittedNovelty, Recipe, fit_recipe, fit_table_novelty, split_table
+from generify.progress import Progress
+from generify.recipe import (
+    FittedNovelty,
+    UnfitError,
+    check_genres,
+    check_model_size,
+    fit_recipe,
+    fit_table_novelty,
+    split_table,
+)
+from generify.report_summary import summarise_report
 from generify.table import FeatureTable
 
 __all__ = [
+    "NothingUnseenError",
     "Training",
     "compare_classifiers",
     "default_split",
@@ -41,8 +55,9 @@ __all__ = [
 
 _LIBRARIES = ("generify", "numpy", "scikit-learn", "skl2onnx")
 
-Step = Callable[[int, int], None]
-"""Called with the number of folds done and of all folds."""
+
+class NothingUnseenError(DatasetError):
+    """A dataset whose every track a model was trained on, so nothing is left to judge it by."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +101,6 @@ def default_split(tracks: Sequence[Track]) -> str:
     return next(name for name in wanted if name in possible)
 
 
-def _check_learnable(table: FeatureTable) -> None:
-    counts = {genre: int((table.y == i).sum()) for i, genre in enumerate(table.genres)}
-    if len(counts) < 2:
-        raise DatasetError(
-            f"{table.dataset} has {len(counts)} genre with usable tracks, a model needs two",
-            hint="add folders of other genres",
-        )
-    lonely = [genre for genre, count in counts.items() if count < 2]
-    if lonely:
-        raise DatasetError(
-            f"{table.dataset} has only one usable track of {', '.join(lonely)}; "
-            "each genre needs two or more, ten or more to be any good",
-            hint="add tracks, or leave the genre out with --genres",
-        )
-
-
 def evaluate_recipe(
     table: FeatureTable,
     classifier: str = defaults.CLASSIFIER,
@@ -109,7 +108,7 @@ def evaluate_recipe(
     split: str | None = None,
     n_folds: int = defaults.N_FOLDS,
     random_state: int = 0,
-    step: Step | None = None,
+    progress: Progress | None = None,
 ) -> EvaluationReport:
     """Judge a recipe: fit it on every training part of a split, test it on the other.
 
@@ -125,7 +124,7 @@ def evaluate_recipe(
         Folds, where the split has no lists of its own.
     random_state : int
         Seed of all random choices.
-    step : callable, optional
+    progress : callable, optional
         Called after each fold.
 
     Returns
@@ -142,25 +141,26 @@ def evaluate_recipe(
     MissingExtraError
         When scikit-learn is not installed.
     """
-    _check_learnable(table)
+    check_genres(table.dataset, [track.genre for track in table.tracks])
     chosen = _choose_split(table, split, n_folds, random_state)
     rows, parts, accuracies = [], [], []
     for number, fold in enumerate(chosen.folds, start=1):
-        fitted = fit_recipe(table, fold.train, Recipe(classifier, random_state))
+        fitted = fit_recipe(table, fold.train, classifier, random_state)
         part = fitted.predict_proba(table.X[fold.test], len(table.genres))
         rows.append(fold.test)
         parts.append(part)
         accuracies.append(float((part.argmax(axis=1) == table.y[fold.test]).mean()))
-        if step is not None:
-            step(number, len(chosen.folds))
+        if progress is not None:
+            progress(number, len(chosen.folds))
     tested = np.concatenate(rows)
     experiment = Experiment(
         recipe=f"{table.extractor.name} + {classifier}",
         dataset=table.dataset,
         split=chosen.name,
-        split_meaning=chosen.meaning,
+        split_meaning=_describe_split(chosen, table),
         n_train=round(float(np.mean([len(fold.train) for fold in chosen.folds]))),
-        warnings=chosen.warnings + table.warnings,
+        flatters=chosen.name == "random",
+        warnings=(*describe_scarcity(table.n_tracks_of), *chosen.warnings, *table.warnings),
         failures=table.failures,
     )
     return evaluate_predictions(
@@ -186,6 +186,12 @@ def _choose_split(table: FeatureTable, split: str | None, n_folds: int, random_s
         return replace(chosen, warnings=(why, *chosen.warnings))
 
 
+def _describe_split(split: Split, table: FeatureTable) -> str:
+    """Say with the meaning of a split by artist where the artists were found, if not in a list."""
+    found = [warning for warning in table.warnings if warning.startswith(ARTISTS_FROM_TAGS)]
+    return "; ".join((split.meaning, *(found if split.name == "artist" else ())))
+
+
 def compare_classifiers(
     table: FeatureTable,
     classifiers: Sequence[str] | None = None,
@@ -193,8 +199,8 @@ def compare_classifiers(
     split: str | None = None,
     n_folds: int = defaults.N_FOLDS,
     random_state: int = 0,
-    step: Step | None = None,
-) -> tuple[EvaluationReport, ...]:
+    progress: Progress | None = None,
+) -> tuple[EvaluationReport | Failure, ...]:
     """Judge several classifiers on the same folds.
 
     Parameters
@@ -209,30 +215,34 @@ def compare_classifiers(
         Folds, where the split has no lists of its own.
     random_state : int
         Seed of all random choices.
-    step : callable, optional
+    progress : callable, optional
         Called after each classifier.
 
     Returns
     -------
-    tuple of EvaluationReport
-        In the order of ``classifiers``.
+    tuple of EvaluationReport or Failure
+        In the order of ``classifiers``; a failure for each that cannot be fitted, named by it.
 
     Raises
     ------
     DatasetError
-        When the tracks do not allow the split or there are too few of them.
+        When the tracks do not allow the split, or are too few for any of the classifiers.
     ParameterError
         When there is no such classifier or split.
     """
     names = tuple(classifiers or list_classifiers())
-    reports = []
+    judge = partial(evaluate_recipe, split=split, n_folds=n_folds, random_state=random_state)
+    results: list[EvaluationReport | Failure] = []
     for number, name in enumerate(names, start=1):
-        reports.append(
-            evaluate_recipe(table, name, split=split, n_folds=n_folds, random_state=random_state)
-        )
-        if step is not None:
-            step(number, len(names))
-    return tuple(reports)
+        try:
+            results.append(judge(table, name))
+        except UnfitError as err:
+            results.append(Failure.from_error(name, err))
+            if number == len(names) and all(isinstance(r, Failure) for r in results):
+                raise
+        if progress is not None:
+            progress(number, len(names))
+    return tuple(results)
 
 
 def train_model(
@@ -246,7 +256,7 @@ def train_model(
     random_state: int = 0,
     licence: str = "",
     attribution: str = "",
-    step: Step | None = None,
+    progress: Progress | None = None,
 ) -> Training:
     """Train a model and judge its recipe.
 
@@ -270,7 +280,7 @@ def train_model(
         Seed of all random choices.
     licence, attribution : str
         Terms of use and whom to credit, for the card.
-    step : callable, optional
+    progress : callable, optional
         Called after each fold.
 
     Returns
@@ -287,10 +297,16 @@ def train_model(
     MissingExtraError
         When scikit-learn or skl2onnx is not installed.
     """
+    check_model_size(table.dataset, len(table.genres))
     report = evaluate_recipe(
-        table, classifier, split=split, n_folds=n_folds, random_state=random_state, step=step
+        table,
+        classifier,
+        split=split,
+        n_folds=n_folds,
+        random_state=random_state,
+        progress=progress,
     )
-    seen = _without_test(table) if hold_out else table
+    seen = table.without_test() if hold_out else table
     model = fit_model(
         seen,
         report,
@@ -348,8 +364,8 @@ def fit_model(
     MissingExtraError
         When scikit-learn or skl2onnx is not installed.
     """
-    _check_learnable(table)
-    fitted = fit_recipe(table, np.arange(len(table.tracks)), Recipe(classifier, random_state))
+    check_genres(table.dataset, [track.genre for track in table.tracks])
+    fitted = fit_recipe(table, np.arange(len(table.tracks)), classifier, random_state)
     novelty = novelty or fit_table_novelty(table, random_state)
     card = ModelCard(
         name=name,
@@ -358,8 +374,8 @@ def fit_model(
         extractor=table.extractor,
         classifier=classifier,
         dataset=table.dataset,
-        n_tracks={genre: int((table.y == i).sum()) for i, genre in enumerate(table.genres)},
-        trained_on=tuple(sorted(track_fingerprint(t.genre, t.track) for t in table.tracks)),
+        n_tracks=table.n_tracks_of,
+        trained_on=tuple(sorted(track_digest(t.genre, t.track) for t in table.tracks)),
         random_state=random_state,
         metrics=summarise_report(report),
         temperature=round(fitted.temperature, 4),
@@ -380,16 +396,6 @@ def fit_model(
     return GenreModel.from_bytes(graph, source=name)
 
 
-def _without_test(table: FeatureTable) -> FeatureTable:
-    kept = [i for i, track in enumerate(table.tracks) if track.split != "test"]
-    if len(kept) == len(table.tracks):
-        raise ParameterError(
-            f"{table.dataset} marks no track as test, so none can be held out",
-            hint="leave --hold-out away, or give a manifest with a split column",
-        )
-    return table.choose(kept)
-
-
 def evaluate_model(
     model: GenreModel, table: FeatureTable, *, split: str | None = None, include_seen: bool = False
 ) -> EvaluationReport:
@@ -400,7 +406,7 @@ def evaluate_model(
     model : GenreModel
         A trained model.
     table : FeatureTable
-        Features of the tracks, by the model's extractor.
+        Features of the tracks, by the model's extractor; genres may be spelt otherwise.
     split : str, optional
         Only the test tracks of this split; all tracks by default.
     include_seen : bool
@@ -414,8 +420,10 @@ def evaluate_model(
 
     Raises
     ------
+    NothingUnseenError
+        When no unseen track is left.
     DatasetError
-        When no unseen track is left, a genre is not among the model's, or the split is impossible.
+        When a genre is not among the model's, or the split is impossible.
     ParameterError
         When the features are another extractor's.
     """
@@ -423,6 +431,7 @@ def evaluate_model(
         raise ParameterError(
             f"the model expects {model.card.extractor}, the table holds {table.extractor}"
         )
+    table = table.call_genres(model.genres)
     foreign = [genre for genre in table.genres if genre not in model.genres]
     if foreign:
         raise DatasetError(
@@ -431,9 +440,8 @@ def evaluate_model(
         )
     chosen = _test_part(table, split)
     kept, n_seen = _unseen(model.card, chosen, include_seen)
-    number = {genre: i for i, genre in enumerate(model.genres)}
     return evaluate_predictions(
-        np.array([number[track.genre] for track in kept.tracks], dtype=np.intp),
+        np.array([model.genres.index(t.genre) for t in kept.tracks], dtype=np.intp),
         model.predict_proba(kept.X),
         model.genres,
         tracks=tuple(track.track for track in kept.tracks),
@@ -450,12 +458,12 @@ def _test_part(table: FeatureTable, split: str | None) -> FeatureTable:
 
 def _unseen(card: ModelCard, table: FeatureTable, include_seen: bool) -> tuple[FeatureTable, int]:
     known = set(card.trained_on)
-    seen = [track_fingerprint(track.genre, track.track) in known for track in table.tracks]
+    seen = [track_digest(track.genre, track.track) in known for track in table.tracks]
     if include_seen or not any(seen):
         return table, sum(seen)
     rows = [i for i, was_seen in enumerate(seen) if not was_seen]
     if not rows:
-        raise DatasetError(
+        raise NothingUnseenError(
             f"{card.name} was trained on all {len(seen)} of these tracks; "
             "a figure measured on them would say nothing",
             hint="judge the recipe instead (--features, --classifier), or give --include-seen",
@@ -467,18 +475,26 @@ def _model_experiment(
     card: ModelCard, table: FeatureTable, split: str | None, n_seen: int, include_seen: bool
 ) -> Experiment:
     note = f"{n_seen} tracks that the model was trained on were "
-    remarks = table.warnings
+    remarks = (*describe_scarcity(card.n_tracks), *table.warnings)
     if n_seen:
         remarks = (note + ("tested too: this flatters" if include_seen else "left out"), *remarks)
-    meaning = "tracks that the model was not trained on, as far as their names tell"
-    if include_seen and n_seen:
-        meaning = "tracks of which the model was trained on some: no measure of new songs"
+    name, meaning = _describe_tested(n_seen if include_seen else 0, len(table.tracks))
     return Experiment(
         recipe=f"model {card.name}",
         dataset=table.dataset,
-        split="unseen tracks" if split is None else f"{split}, test part",
+        split=name if split is None else f"{split}, test part",
         split_meaning=meaning,
         n_train=sum(card.n_tracks.values()),
+        flatters=include_seen and n_seen > 0,
         warnings=remarks,
         failures=table.failures,
     )
+
+
+def _describe_tested(n_seen: int, n_tested: int) -> tuple[str, str]:
+    """Name tracks that a model is tested on, and say what they are to it."""
+    if not n_seen:
+        return "unseen tracks", "tracks that the model was not trained on, as far as names tell"
+    some = "" if n_seen == n_tested else f" ({n_seen} of {n_tested})"
+    name = "seen and unseen tracks" if some else "seen tracks"
+    return name, f"tracks that the model was trained on{some}: no measure of new songs"

@@ -1,34 +1,31 @@
 """The whole way in one call: a dataset in, a judged model or a report out.
 
-These functions join what the modules below do one by one; the command and the library's top level
-are thin layers over them.
+These functions join what the modules below do one by one; the library's top level is them. The
+commands take the same steps one after the other, to show how far each is.
 
-In it: :func:`load_features`, :func:`train`, :func:`evaluate`, :func:`compare`,
-:func:`genre_spectrograms`.
+In it: :func:`load_features`, :func:`train`, :func:`evaluate`, :func:`compare`, and
+:class:`Extraction`, which says how to listen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from generify import defaults
-from generify.audio import load_audio
 from generify.cache import FeatureCache
-from generify.content import content_hash
 from generify.cores import n_cores
+from generify.corrections import apply_corrections
 from generify.datasets import Dataset, Track, load_dataset
-from generify.errors import AudioDecodeError, GenerifyError, ParameterError
+from generify.errors import Failure, ParameterError
 from generify.evaluation import EvaluationReport
-from generify.extraction import Progress, extract_features
-from generify.mel_grid import GRID_SAMPLE_RATE
+from generify.extraction import extract_features
 from generify.model import GenreModel, load_model
-from generify.spectrum import mel_spectrogram, power_to_db
-from generify.table import FeatureTable, load_table
+from generify.progress import Progress
+from generify.recipe import check_trainable
+from generify.table import TABLE_SUFFIX, FeatureTable, load_table
 from generify.training import (
     Training,
     compare_classifiers,
@@ -39,20 +36,11 @@ from generify.training import (
 
 __all__ = [
     "Extraction",
-    "MelPanel",
     "compare",
     "evaluate",
-    "genre_spectrograms",
     "load_features",
-    "load_mel",
     "train",
 ]
-
-TABLE_SUFFIX = ".parquet"
-_PANEL_SECONDS = 30.0
-
-MelPanel = tuple[str, NDArray[np.float32], float]
-"""Title, mel spectrum in dB of shape (128, n_frames), and length in seconds."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +60,8 @@ class Extraction:
     corrected : mapping of str to Track or None
         Content hash → what a person says of this recording. It takes the place of what the
         dataset says, and is added where the dataset lacks it.
+    accept : callable or None
+        Called with the dataset before any song is heard, to refuse it by raising.
     """
 
     genres: Sequence[str] | None = None
@@ -79,6 +69,7 @@ class Extraction:
     jobs: int = 0
     progress: Progress | None = None
     corrected: Mapping[str, Track] | None = None
+    accept: Callable[[Dataset], None] | None = None
 
 
 def load_features(
@@ -124,8 +115,12 @@ def load_features(
             )
         return table
     cache = FeatureCache() if how.use_cache else None
+    found = load_dataset(dataset, genres=how.genres)
+    corrected = apply_corrections(found, how.corrected or {}, cache)
+    if how.accept is not None:
+        how.accept(corrected)
     return extract_features(
-        _corrected(load_dataset(dataset, genres=how.genres), how.corrected or {}, cache),
+        corrected,
         features,
         cache=cache,
         jobs=how.jobs or n_cores(),
@@ -133,54 +128,9 @@ def load_features(
     )
 
 
-def _corrected(
-    dataset: Dataset, corrected: Mapping[str, Track], cache: FeatureCache | None
-) -> Dataset:
-    """Give corrected songs their true genre, and add those that the dataset lacks.
-
-    A genre that the dataset does not have would have too few tracks to be learnt.
-    """
-    if not corrected:
-        return dataset
-    contents = [_content(track, cache) for track in dataset.tracks]
-    changed = [
-        replace(track, genre=corrected[content].genre) if content in corrected else track
-        for track, content in zip(dataset.tracks, contents, strict=True)
-    ]
-    known = set(contents)
-    more = {content: track for content, track in corrected.items() if content not in known}
-    added = tuple(_added(changed, more))
-    strange = {track.genre for track in (*changed, *added)} - set(dataset.genres)
-    tracks = tuple(track for track in (*changed, *added) if track.genre in dataset.genres)
-    n_changed = sum(a.genre != b.genre for a, b in zip(changed, dataset.tracks, strict=True))
-    n_added = sum(track.genre in dataset.genres for track in added)
-    remark = (
-        f"corrections: tracks of {dataset.name} whose genre was changed: {n_changed}; "
-        f"added: {n_added}"
-    )
-    if strange:
-        n_left_out = len(changed) + len(added) - len(tracks)
-        names = ", ".join(sorted(strange))
-        remark += f"; left out, as it has no such genre: {n_left_out} ({names})"
-    return replace(dataset, tracks=tracks, warnings=(*dataset.warnings, remark))
-
-
-def _added(tracks: Sequence[Track], more: Mapping[str, Track]) -> Iterator[Track]:
-    """Give further tracks, each with a name that no other has."""
-    taken = {track.track for track in tracks}
-    for content, track in more.items():
-        name = track.track if track.track not in taken else f"{track.track} {content[:8]}"
-        taken.add(name)
-        yield replace(track, track=name)
-
-
-def _content(track: Track, cache: FeatureCache | None) -> str:
-    """Hash a track; empty for one that cannot be read, which its extraction will tell."""
-    path = str(track.path)
-    try:
-        return content_hash(path) if cache is None else cache.identity(path, content_hash)
-    except (AudioDecodeError, OSError):
-        return ""
+def _accepting(accept: Callable[[Dataset], None], extraction: Extraction | None) -> Extraction:
+    how = extraction or Extraction()
+    return replace(how, accept=how.accept or accept)
 
 
 def train(
@@ -226,7 +176,8 @@ def train(
     >>> training.report.accuracy  # doctest: +SKIP
     0.71
     """
-    table = load_features(dataset, features, extraction)
+    accept = partial(check_trainable, split=split, to_keep=True)
+    table = load_features(dataset, features, _accepting(accept, extraction))
     name = Path(output).stem if output is not None else table.dataset
     training = train_model(table, classifier, name=name, split=split)
     if output is not None:
@@ -270,7 +221,8 @@ def evaluate(
         :func:`generify.training.evaluate_model` and :func:`generify.training.evaluate_recipe`.
     """
     if model is None:
-        table = load_features(dataset, features, extraction)
+        accept = partial(check_trainable, split=split)
+        table = load_features(dataset, features, _accepting(accept, extraction))
         return evaluate_recipe(table, classifier, split=split)
     finished = model if isinstance(model, GenreModel) else load_model(model)
     table = load_features(dataset, finished.card.extractor.name, extraction)
@@ -284,7 +236,7 @@ def compare(
     features: str = defaults.FEATURES,
     split: str | None = None,
     extraction: Extraction | None = None,
-) -> tuple[EvaluationReport, ...]:
+) -> tuple[EvaluationReport | Failure, ...]:
     """Judge all classifiers on the same folds.
 
     Parameters
@@ -302,70 +254,14 @@ def compare(
 
     Returns
     -------
-    tuple of EvaluationReport
-        One a classifier, in the given order.
+    tuple of EvaluationReport or Failure
+        One a classifier, in the given order; a failure for one that cannot be fitted.
 
     Raises
     ------
     GenerifyError
         When the dataset or the names cannot be used.
     """
-    table = load_features(dataset, features, extraction)
+    accept = partial(check_trainable, split=split)
+    table = load_features(dataset, features, _accepting(accept, extraction))
     return compare_classifiers(table, classifiers, split=split)
-
-
-def load_mel(
-    path: str | Path, seconds: float = _PANEL_SECONDS
-) -> tuple[NDArray[np.float32], float]:
-    """Mel spectrum of the beginning of a song, for a picture.
-
-    Parameters
-    ----------
-    path : str or Path
-        An audio file.
-    seconds : float
-        How much of it.
-
-    Returns
-    -------
-    mel : ndarray of float32, shape (128, n_frames)
-        Decibels relative to the loudest bin.
-    duration : float
-        Seconds shown.
-
-    Raises
-    ------
-    AudioDecodeError
-        When the file cannot be heard.
-    """
-    audio = load_audio(path, GRID_SAMPLE_RATE, duration=seconds)
-    power = mel_spectrogram(audio.samples, GRID_SAMPLE_RATE)
-    db = power_to_db(power / np.float32(power.max()))
-    return db, len(audio.samples) / GRID_SAMPLE_RATE
-
-
-def genre_spectrograms(table: FeatureTable) -> tuple[MelPanel, ...]:
-    """Mel spectra of one track of each genre, side by side in a report.
-
-    Parameters
-    ----------
-    table : FeatureTable
-        Tracks with audio files; those without are passed over.
-
-    Returns
-    -------
-    tuple of (str, ndarray, float)
-        Title, mel spectrum in dB and seconds; in the order of the genres.
-    """
-    panels = []
-    for genre in table.genres:
-        paths = (t.path for t in table.tracks if t.genre == genre and t.path is not None)
-        path = next(paths, None)
-        if path is None:
-            continue
-        try:
-            mel, seconds = load_mel(path)
-        except GenerifyError:
-            continue  # a picture less; the report itself says which tracks failed
-        panels.append((genre, mel, seconds))
-    return tuple(panels)

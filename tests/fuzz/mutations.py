@@ -265,6 +265,14 @@ def with_checksums(data: bytes) -> bytes:
     return bytes(changed)
 
 
+def with_serial(data: bytes, serial: int) -> bytes:
+    """Give all Ogg pages the number of one stream."""
+    changed = bytearray(data)
+    for page in _pages(data):
+        changed[page.start + 14 : page.start + 18] = serial.to_bytes(4, "little")
+    return with_checksums(bytes(changed))
+
+
 def _make_ogg_table() -> tuple[int, ...]:
     """RFC 3533: polynomial 0x04c11db7, nothing reflected, nothing inverted."""
     table = []

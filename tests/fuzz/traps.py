@@ -453,7 +453,7 @@ TRAPS: dict[str, Trap] = {
     "MP3 named .wav": Trap(_mp3, whole()),
     "M4A named .mp3": Trap(_m4a, whole(), "mp3"),
     "FLAC without a suffix": Trap(_flac, whole(), ""),
-    "a text named .mp3": Trap(lambda: b"only words\n" * 999, refused("not an audio file"), "mp3"),
+    "a text named .mp3": Trap(lambda: b"only words\n" * 999, refused("is a text, no audio"), "mp3"),
     "MP3 behind a tag of 2 MB": Trap(_before(_id3(2_000_000), _mp3), whole(), "mp3"),
     "MP3 with a cover of 20 MB": Trap(_before(lambda: _id3(20_000_000), _mp3), whole(), "mp3"),
     "FLAC with covers of 20 MB": Trap(_flac_with_pictures(20_000_000), whole(), "flac"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generify import defaults
 from generify.cli.terminal import (
     RowPrinter,
     describe,
@@ -33,7 +34,7 @@ class AnswerTable:
     """A table that grows song by song, so that many songs need not be waited for."""
 
     def __init__(
-        self, files: Sequence[Path], genres: Sequence[str], *, top: int, timeline: bool
+        self, files: Sequence[Path], genres: Sequence[str], *, top: int | None, timeline: bool
     ) -> None:
         from rich.cells import cell_len
 
@@ -45,7 +46,9 @@ class AnswerTable:
         room = stdout_width() - genre_width - _SURE_WIDTH - _THEN_WIDTH - 9
         name_width = max(_TIMES_WIDTH, min(longest, room))
         self._rows = RowPrinter((name_width, genre_width, -_SURE_WIDTH))
-        self._top, self._timeline, self._begun = top, timeline, False
+        # Who asks for a number of genres gets that many, also those that are noise.
+        self._top, self._least = (defaults.TOP, _NOISE) if top is None else (top, 0.0)
+        self._timeline, self._begun = timeline, False
 
     def show(self, result: Prediction | Failure) -> None:
         """Print a song's row with its warnings and timeline below it, or why it failed."""
@@ -61,32 +64,29 @@ class AnswerTable:
             self._print_timeline(result)
 
     def _print_answer(self, prediction: Prediction) -> None:
-        shown = [
-            f"{g.genre} {format_sure(g.probability)}"
-            for g in prediction.genres[: self._top]
-            if g.probability >= _NOISE
-        ]
         cells = (
             self._names[prediction.path],
             prediction.genre or "unknown",
             "" if prediction.unknown else format_sure(prediction.confidence),
-            ", ".join(shown if prediction.unknown else shown[1:]),
+            self._others(prediction),
         )
         self._rows.row(cells)
 
+    def _others(self, prediction: Prediction) -> str:
+        """Give the next genres; of an unknown song the nearest, with percentages if they count."""
+        shown = [g for g in prediction.genres[: self._top] if g.probability >= self._least]
+        if prediction.doubt:
+            nearest = shown[:1] if self._least else shown
+            return f"nearest: {', '.join(g.genre for g in nearest)}"
+        words = [f"{g.genre} {format_sure(g.probability)}" for g in shown]
+        return f"nearest: {', '.join(words)}" if prediction.unknown else ", ".join(words[1:])
+
     def _print_timeline(self, prediction: Prediction) -> None:
-        """Print neighbouring segments of one genre as one row, and the styles below them."""
-        rows: list[tuple[float, float, str, list[float]]] = []
-        for s in prediction.timeline or ():
-            if rows and rows[-1][2] == s.genre and abs(rows[-1][1] - s.start) < 0.01:
-                start, _, genre, shares = rows.pop()
-                rows.append((start, s.end, genre, [*shares, s.probability]))
-            else:
-                rows.append((s.start, s.end, s.genre, [s.probability]))
-        for start, end, genre, shares in rows:
-            sure = format_sure(sum(shares) / len(shares))
-            times = f"  {format_time(start)} to {format_time(end)}"
-            self._rows.row((times, genre, sure, ""), style="dim")
+        """Print one row a passage, and the styles below them."""
+        for passage in prediction.passages:
+            times = f"  {format_time(passage.start)} to {format_time(passage.end)}"
+            row = (times, passage.genre, format_sure(passage.probability), "")
+            self._rows.row(row, style="dim")
         styles = ", ".join(s.style for s in prediction.styles)
         self._rows.row(("  styles", "", "", styles), style="dim")
 
@@ -106,11 +106,11 @@ def print_line(result: Prediction | Failure) -> None:
     print(json.dumps(result.to_dict(), ensure_ascii=False), flush=True)
 
 
-def cells_of(record: Mapping[str, Any], top: int) -> Mapping[str, Any]:
+def cells_of(record: Mapping[str, Any], top: int | None) -> Mapping[str, Any]:
     """Give the record of a song as one row for CSV."""
     names = ("path", "model", "genre", "confidence", "unknown", "duration")
     cells = {name: record.get(name) for name in names}
-    for i, genre in enumerate(record.get("genres", [])[:top], start=1):
+    for i, genre in enumerate(record.get("genres", [])[: top or defaults.TOP], start=1):
         cells |= {f"genre_{i}": genre["genre"], f"probability_{i}": genre["probability"]}
     return cells | {"error": record.get("error", {}).get("message", "")}
 

@@ -75,6 +75,15 @@ class _InOrder(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run a sub-command; where an argument or option is missing, show an example."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as err:
+            if not err.message and err.ctx is not None:
+                err.message = err.ctx.command.epilog or ""
+            raise
+
 
 def _name_only() -> None:
     """Stand for a sub-command in the list of them."""
@@ -129,6 +138,8 @@ def run() -> None:
         build_app([asked])(args=words, prog_name="generify")
     except SystemExit as err:
         code = err.code
+        if code == WRONG_USAGE:
+            _say_dashes(words)
     except Exception as err:
         if interruption.came:
             code = INTERRUPTED
@@ -139,6 +150,13 @@ def run() -> None:
     if code == INTERRUPTED:
         _say_interrupted(arguments)
     sys.exit(_flushed(code))
+
+
+def _say_dashes(words: Iterable[str]) -> None:
+    """Say how to give a file whose name looks like an option."""
+    for word in words:
+        if word.startswith("-") and os.path.lexists(word):
+            say(f"hint: for the file {word} give ./{word}")
 
 
 def _explain(err: GenerifyError | OSError) -> int:

@@ -39,18 +39,20 @@ _LONGEST_NAME = 40
 class ChangeTable:
     """Prints each change as soon as it is known, and at the end what they amount to.
 
-    A dry run shows every song, else only what changed is shown; records are of every song.
+    Without options it is an undo. A dry run shows every song, else only what changed is shown;
+    records are of every song.
     """
 
     def __init__(
         self,
         how: Format,
-        titles: tuple[str, str],
         options: TagOptions | None = None,
         *,
         journal: Path | None = None,
+        dry_run: bool = False,
     ) -> None:
-        self._how, self._titles, self._options = how, titles, options
+        self._how, self._options, self._is_dry = how, options, dry_run
+        self._titles = ("now", "would be") if dry_run else ("was", "is now")
         self._journal = options.journal if options else journal
         self._begun = False
 
@@ -97,10 +99,6 @@ class ChangeTable:
         old = _OTHERS_WIDTH if any_before else len(_listed(()))
         return old, max(written, len(self._titles[1]))
 
-    @property
-    def _is_dry(self) -> bool:
-        return self._options is not None and self._options.dry_run
-
     def _show_one(self, change: TagChange | Failure, rows: RowPrinter) -> None:
         if isinstance(change, Failure):
             say_remarks(change)
@@ -121,15 +119,15 @@ class ChangeTable:
             for r in results
         )
         n_changed, n_failed = counts.pop("", 0), counts.pop("failed", 0)
-        done = "would be tagged" if self._is_dry else "tagged" if self._options else "brought back"
-        parts = [f"{n_changed} song{'s' * (n_changed != 1)} {done}"]
+        done = "tagged" if self._options else "brought back"
+        parts = [f"{n_changed} song{'s' * (n_changed != 1)} {'would be ' * self._is_dry}{done}"]
         if counts:
             reasons = ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
             parts.append(f"{counts.total()} left alone ({reasons})")
         if n_failed:
             parts.append(f"{n_failed} failed")
         say(", ".join(parts))
-        if n_failed and not self._options:
+        if n_failed and not (self._options or self._is_dry):
             say(
                 f"the journal {self._journal} is kept: mend what failed and run the same command "
                 "again, or remove the journal to give up"

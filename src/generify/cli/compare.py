@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +21,14 @@ from generify.cli.options import (
     SplitOption,
     split_genres,
 )
-from generify.cli.results import print_comparison, read_features, summary_cells
-from generify.cli.terminal import print_failures, print_warnings, progress_bar, say
+from generify.cli.reports import (
+    comparison_record,
+    flat_record,
+    print_comparison,
+    read_features,
+)
+from generify.cli.terminal import go_on_unread, print_failures, print_warnings, progress_bar, say
+from generify.errors import Failure
 
 __all__ = ["compare", "register"]
 
@@ -51,25 +58,36 @@ def compare(
 ) -> None:
     """Compare the six classifiers on the same folds."""
     from generify.classifiers import CLASSIFIERS
+    from generify.recipe import check_trainable
+    from generify.report import comparison_warnings, write_comparison
     from generify.training import compare_classifiers
 
+    if report is not None:
+        go_on_unread()
     check_extra("train", "sklearn", *(() if report is None else ("matplotlib", "jinja2")))
     check_folder(report)
-    table = read_features(dataset, features, split_genres(genres), jobs=jobs, no_cache=no_cache)
+    table = read_features(
+        dataset,
+        features,
+        split_genres(genres),
+        jobs=jobs,
+        no_cache=no_cache,
+        accept=partial(check_trainable, split=split),
+    )
     with progress_bar("comparing") as progress:
-        reports = compare_classifiers(table, split=split, step=progress)
-    names = tuple(CLASSIFIERS)
-    print_warnings(reports[0].experiment.warnings)
+        results = compare_classifiers(table, split=split, progress=progress)
+    unfit = [r for r in results if isinstance(r, Failure)]
+    labels = [f"{facts.title} ({name})" for name, facts in CLASSIFIERS.items()]
+    print_warnings(comparison_warnings(results, labels))
     print_failures(table.failures)
+    print_failures(unfit, "not compared")
     if how is Format.TABLE:
-        print_comparison(reports, [CLASSIFIERS[name].title for name in names])
+        print_comparison(results, labels)
     else:
-        rows = zip(names, reports, strict=True)
-        emit([{"classifier": name, **summary_cells(r)} for name, r in rows], how, dict)
+        rows = zip(CLASSIFIERS, results, strict=True)
+        emit([comparison_record(name, r) for name, r in rows], how, flat_record)
     if report is not None:
-        from generify.report import write_comparison
-
-        written = write_comparison(reports, names, report)
+        written = write_comparison(results, labels, report)
         say(f"wrote {written.html}")
-    if table.failures:
+    if table.failures or unfit:
         raise typer.Exit(1)

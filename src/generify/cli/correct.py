@@ -81,12 +81,15 @@ def _correct_one(history: History, song: Path, genre: str | None) -> None:
 
 def _spelt(history: History, genre: str) -> str:
     """Spell a genre as it is known, and say so where that is otherwise than it was given."""
-    from generify.history.genres import spell_genre
+    from generify.history.genres import doubt_genre, spell_genre
     from generify.tagging import MUSICBRAINZ_NAMES
 
     known = spell_genre(history, genre, MUSICBRAINZ_NAMES)
     if known != genre.strip():
         say(f"{genre} is known as {known}, and kept as that")
+    doubt = doubt_genre(history, known, MUSICBRAINZ_NAMES)
+    if doubt:
+        say(f"warning: {doubt}")
     return known
 
 

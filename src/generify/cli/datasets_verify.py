@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["add", "verify"]
 
 _MOST_ALIKE = 10  # rows that say the same; more become one
+_MOST_MISSING = 50  # each is named, to be looked for
 
 
 def add(group: typer.Typer) -> None:
@@ -47,8 +48,9 @@ def verify(
 ) -> None:
     """Hear every song, and name all that is wrong with it.
 
-    Missing, extra, misnamed, corrupt, short, silent, clipped and duplicated songs. Exit code 1
-    when something was found that is not a published fault.
+    Missing, extra, misnamed, corrupt, short, silent, clipped and duplicated songs; of a part of a
+    published dataset, what is not here is only counted. Exit code 1 when something was found that
+    is not a published fault.
     """
     from generify.cache import FeatureCache
     from generify.verification import verify_dataset
@@ -60,10 +62,12 @@ def verify(
         report = verify_dataset(folder, dataset, cache=cache, jobs=jobs, progress=progress)
     if output is None and how is Format.TABLE:
         _print_report(report)
-    elif how is Format.JSON:
-        emit([report.to_dict()], how, dict, output)
     else:
-        emit([asdict(finding) for finding in report.findings], how, dict, output)
+        whole = how is Format.JSON
+        records = [report.to_dict()] if whole else [asdict(f) for f in report.findings]
+        emit(records, how, dict, output)
+        if report.is_part:
+            say(_part(report))
     if output is not None:
         say(f"wrote {output}: {counted(len(report.findings), 'finding')}")
     if report.n_unknown:
@@ -72,6 +76,8 @@ def verify(
 
 def _print_report(report: VerificationReport) -> None:
     print_text(_heading(report))
+    if report.is_part:
+        print_text(_part(report))
     if not report.findings:
         print_text("nothing wrong was found")
         return
@@ -88,9 +94,17 @@ def _print_report(report: VerificationReport) -> None:
 def _heading(report: VerificationReport) -> str:
     length = f", most of {report.usual:.0f} s" if report.usual else ""
     heard = f"{counted(report.n_files, 'song')} heard, {_hours(report.duration)}{length}"
-    if report.n_expected is None:
+    if report.n_expected is None or report.is_part:
         return f"{report.title}: {heard}"
-    return f"{report.title}, {report.n_expected} tracks when complete: {heard}"
+    return f"{report.title}, {report.n_expected:,} tracks when complete: {heard}"
+
+
+def _part(report: VerificationReport) -> str:
+    here = f"{report.n_here:,} of {report.n_expected:,} published tracks are here"
+    some = [f"{n} {g}" for g, n in report.n_missing_of_genre.items() if report.n_of_genre[g]]
+    none = [genre for genre in report.n_missing_of_genre if not report.n_of_genre[genre]]
+    missing = [*([", ".join(some)] if some else []), *(["all " + ", ".join(none)] if none else [])]
+    return f"{here}; not here: {'; '.join(missing)}" if missing else here
 
 
 def _hours(seconds: float) -> str:
@@ -107,7 +121,7 @@ def _rows(findings: Sequence[Finding]) -> Iterator[Finding]:
         groups.setdefault(_saying(finding), []).append(finding)
     for finding in findings:
         group = groups[_saying(finding)]
-        if len(group) <= _MOST_ALIKE:
+        if len(group) <= (_MOST_MISSING if finding.kind == "missing" else _MOST_ALIKE):
             yield finding
         elif finding is group[0]:
             yield _together(group)

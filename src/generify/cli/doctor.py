@@ -12,7 +12,7 @@ from generify.cli.options import FormatOption
 from generify.cli.terminal import RowPrinter, counted, say
 
 if TYPE_CHECKING:
-    from generify.doctor import Finding
+    from generify.doctor import Diagnosis
 
 __all__ = ["doctor", "register"]
 
@@ -35,7 +35,7 @@ def doctor(how: FormatOption = Format.TABLE) -> None:
         raise typer.Exit(1)
 
 
-def _shown() -> Sequence[Finding]:
+def _shown() -> Sequence[Diagnosis]:
     """Print each finding as soon as it is known, what to do about it below."""
     from generify.doctor import CHECKS, State, examine
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ from generify.cli.options import (
     SplitOption,
     split_genres,
 )
-from generify.cli.results import (
+from generify.cli.reports import (
     judge_model,
     open_report,
     print_report,
@@ -64,6 +65,7 @@ def evaluate(
 ) -> None:
     """Measure accuracy, and say on which split."""
     from generify.model import load_model
+    from generify.recipe import check_trainable
     from generify.training import evaluate_recipe
 
     if len(inputs) > 2:
@@ -78,12 +80,13 @@ def evaluate(
         split_genres(genres),
         jobs=jobs,
         no_cache=no_cache,
+        accept=None if model else partial(check_trainable, split=split),
     )
     if model is not None:
         result = judge_model(model, table, inputs[-1], split=split, include_seen=include_seen)
     else:
         with progress_bar("evaluating") as progress:
-            result = evaluate_recipe(table, classifier, split=split, step=progress)
+            result = evaluate_recipe(table, classifier, split=split, progress=progress)
     print_warnings(result.experiment.warnings)
     print_failures(table.failures)
     if how is Format.TABLE:

@@ -16,7 +16,7 @@ from generify.cli.options import (
     NoCacheOption,
     split_genres,
 )
-from generify.cli.results import read_features
+from generify.cli.reports import read_features
 from generify.cli.terminal import print_failures, print_warnings, say
 
 __all__ = ["extract", "register"]
@@ -48,8 +48,7 @@ def extract(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Compute the features of every track, as a Parquet table."""
-    from generify.table import save_table
-    from generify.workflow import TABLE_SUFFIX
+    from generify.table import TABLE_SUFFIX, save_table
 
     check_extra("train", "pyarrow")
     check_suffix(output, TABLE_SUFFIX)

@@ -42,7 +42,12 @@ NameArgument = Annotated[
 ]
 GenreFilter = Annotated[
     str | None,
-    typer.Option("--genre", metavar="GENRE", help="Songs of this genre.", show_default=False),
+    typer.Option(
+        "--genre",
+        metavar="GENRE",
+        help="Songs of this genre; a correction counts.",
+        show_default=False,
+    ),
 ]
 ModelFilter = Annotated[
     str | None,
@@ -60,9 +65,12 @@ UntilFilter = Annotated[
 ]  # fmt: skip
 UnknownFilter = Annotated[
     bool | None,
-    typer.Option("--unknown/--known", help="Songs without a genre, or with one.",
-                 show_default=False),
-]  # fmt: skip
+    typer.Option(
+        "--unknown/--known",
+        help="Songs without a genre, or with one; a correction gives one.",
+        show_default=False,
+    ),
+]
 
 
 def make_filter(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import PurePath
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from generify.cli.terminal import (
     counted,
+    drawable,
     format_percent,
     format_sure,
     print_table,
@@ -74,12 +74,15 @@ def print_statistics(found: HistoryStatistics) -> None:
         f"{counted(found.n_runs, 'run')}, {counted(found.n_corrections, 'correction')}"
     )
     for model, counts in groupby(found.genres, key=lambda count: count.model):
-        print_table(["genre", ">songs", ">share", "", ">sure"], _bars(list(counts)), title=model)
+        headers = ["genre", ">songs", ">share", "", ">sure", ">corrected"]
+        rows = _bars(list(counts))
+        n_shown = len(headers) if any(row[-1] for row in rows) else len(headers) - 1
+        print_table(headers[:n_shown], [row[:n_shown] for row in rows], title=model)
 
 
 def _bars(counts: Sequence[GenreCount]) -> list[list[str]]:
     most = max(count.n_songs for count in counts)
-    block = _block()
+    block = drawable("█", "#")
     return [
         [
             count.genre or "unknown",
@@ -87,14 +90,7 @@ def _bars(counts: Sequence[GenreCount]) -> list[list[str]]:
             format_percent(count.share),
             block * max(1, round(_BAR_WIDTH * count.n_songs / most)),
             format_sure(count.confidence) if count.genre and count.confidence else "",
+            f"{count.n_corrected:,}" if count.n_corrected else "",
         ]
         for count in counts
     ]
-
-
-def _block() -> str:
-    try:
-        "█".encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return "#"
-    return "█"

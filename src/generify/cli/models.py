@@ -100,7 +100,7 @@ def _lines(card: ModelCard) -> list[tuple[str, str]]:
         ("genres", ", ".join(card.genres)),
         ("features", str(card.extractor)),
         ("classifier", card.classifier),
-        ("trained on", f"{card.dataset}, {sum(card.n_tracks.values())} tracks"),
+        ("trained on", card.training),
         *_measured(card),
         ("unknown", card.unknown),
         ("licence", card.licence or "not stated"),

@@ -17,10 +17,12 @@ __all__ = [
     "FormatOption",
     "GenresOption",
     "JobsOption",
+    "MinConfidenceOption",
     "ModelOption",
     "NoCacheOption",
     "ReportOption",
     "SplitOption",
+    "check_share",
     "check_split_name",
     "split_genres",
 ]
@@ -34,13 +36,21 @@ def _features(name: str) -> str:
 
 
 def _classifier(name: str) -> str:
-    from generify.classifiers import list_classifiers
+    from generify.classifiers import classifier_facts
 
-    if name not in list_classifiers():
-        raise ParameterError(
-            f"there is no classifier {name!r}; there are {', '.join(list_classifiers())}"
-        )
+    classifier_facts(name)
     return name
+
+
+def check_share(share: float) -> float:
+    """Refuse a share that is none, most likely given as percent."""
+    if not 0 <= share <= 1:
+        percent = share if 1 < share <= 100 else 80
+        raise ParameterError(
+            f"--min-confidence is a share from 0 to 1, got {share:g}",
+            hint=f"give {percent / 100:g} for {percent:g} %",
+        )
+    return share
 
 
 def check_split_name(name: str | None) -> str | None:
@@ -118,6 +128,15 @@ ReportOption = Annotated[
         metavar="FOLDER",
         help="Folder for report.html and its figures.",
         show_default=False,
+    ),
+]
+MinConfidenceOption = Annotated[
+    float,
+    typer.Option(
+        "--min-confidence",
+        metavar="SHARE",
+        callback=check_share,
+        help="Answers less sure than this, from 0 to 1, are given as unknown.",
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]

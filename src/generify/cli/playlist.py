@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from generify.cli.checks import check_folder
-from generify.cli.terminal import print_failures, print_table, say
+from generify.cli.terminal import counted, print_failures, print_table, say
 
 __all__ = ["playlist", "register"]
 
@@ -52,8 +52,11 @@ def playlist(
     else:
         say("no playlist: no song has a genre")
     if made.n_unknown:
-        n = made.n_unknown
-        say(f"{n} unknown song{'s' * (n != 1)} left out; --unknown gives a playlist of them")
+        n_unknown = counted(made.n_unknown, "unknown song")
+        say(f"{n_unknown} left out; --unknown gives a playlist of them")
+    if made.n_failed:
+        are = "is" if made.n_failed == 1 else "are"
+        say(f"{counted(made.n_failed, 'song')} failed in the scan and {are} in no playlist")
     if made.failures:
         print_failures(made.failures)
         raise typer.Exit(1)

@@ -9,25 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from generify import defaults
-from generify.cli.answers import (
-    AnswerTable,
-    cells_of,
-    print_line,
-    say_remarks,
-    show_all,
-)
+from generify.cli.answers import AnswerTable, cells_of, print_line, say_remarks, show_all
 from generify.cli.checks import check_extra, check_folder, check_output
 from generify.cli.formats import Format, emit, file_format
 from generify.cli.history_options import DatabaseOption
 from generify.cli.keeping import Keeper, KeepOption
-from generify.cli.options import FormatOption, ModelOption
-from generify.cli.terminal import say
+from generify.cli.options import FormatOption, MinConfidenceOption, ModelOption
+from generify.cli.terminal import go_on_unread, say
 from generify.errors import Failure
 
 if TYPE_CHECKING:
     from generify.prediction import Prediction
 
 __all__ = ["predict", "register"]
+
+_Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="File to write (.json, .ndjson or .csv)."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,12 +37,18 @@ def register(app: typer.Typer) -> None:
 def predict(
     songs: Annotated[
         list[Path],
-        typer.Argument(metavar="SONG", help="Songs, or folders of songs.", show_default=False),
+        typer.Argument(metavar="SONG...", help="Songs, or folders of songs.", show_default=False),
     ],
     model: ModelOption = defaults.MODEL,
     top: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Genres shown for each song.")
-    ] = defaults.TOP,
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            show_default=False,
+            help=f"Genres shown for each song [default: {defaults.TOP}, and none below 1 %].",
+        ),
+    ] = None,
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Judge every few seconds of the whole song too.")
     ] = False,
@@ -53,19 +58,11 @@ def predict(
             metavar="FOLDER", help="Folder for a timeline picture of each song.", show_default=False
         ),
     ] = None,
-    min_confidence: Annotated[
-        float,
-        typer.Option(min=0, max=1, metavar="SHARE", help="Weaker answers are given as unknown."),
-    ] = 0.0,
+    min_confidence: MinConfidenceOption = 0.0,
     keep: KeepOption = False,
     database: DatabaseOption = None,
     how: FormatOption = Format.TABLE,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="File to write (.json, .ndjson or .csv)."
-        ),
-    ] = None,
+    output: _Output = None,
 ) -> None:
     """Tell the genre of songs, and how sure it is."""
     from generify.model import load_model
@@ -73,7 +70,7 @@ def predict(
     from generify.scan.finding import check_any_there
 
     how = file_format(output, how)
-    _check_outputs(output, plot)
+    _check_outputs(output, plot, keep=keep or database is not None)
     found = find_songs(songs)
     check_any_there(found)
     genre_model = load_model(model)
@@ -91,12 +88,16 @@ def predict(
     )
     if output is not None or how in {Format.JSON, Format.CSV}:
         emit([r.to_dict() for r in results], how, lambda record: cells_of(record, top), output)
+    if timeline and how is Format.CSV:
+        say("warning: the timeline is not in a CSV; .json and .ndjson hold it")
     if output is not None:
         say(f"wrote {output}")
     _finish(results, plot, keeper.finish())
 
 
-def _check_outputs(output: Path | None, plot: Path | None) -> None:
+def _check_outputs(output: Path | None, plot: Path | None, *, keep: bool) -> None:
+    if keep or output is not None or plot is not None:
+        go_on_unread()
     check_output(output)
     check_folder(plot)
     if plot is not None:

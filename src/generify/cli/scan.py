@@ -10,12 +10,12 @@ import typer
 from generify import defaults
 from generify.cli.history_options import DatabaseOption
 from generify.cli.keeping import KeepOption
-from generify.cli.options import ModelOption
+from generify.cli.options import MinConfidenceOption, ModelOption
 from generify.cli.scan_cluster import AddressOption, Engine, EngineOption, choose_engine
 from generify.cli.scan_history import check_extras, keep_results
 from generify.cli.scan_progress import looking_for_songs, watch
-from generify.cli.scan_summary import compare, print_agreement, print_summary
-from generify.cli.terminal import say
+from generify.cli.scan_summary import compare, print_agreement, print_summary, say_next
+from generify.cli.terminal import go_on_unread, say
 from generify.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["register", "scan"]
 
 _Paths = Annotated[
     list[str],
-    typer.Argument(metavar="PATH", help="Folders of songs, or songs.", show_default=False),
+    typer.Argument(metavar="PATH...", help="Folders of songs, or songs.", show_default=False),
 ]
 _Output = Annotated[
     str,
@@ -36,9 +36,6 @@ _Output = Annotated[
         help="File for the results: .parquet, .csv, .ndjson, .json or .db (SQLite).",
         show_default=False,
     ),
-]
-_MinConfidence = Annotated[
-    float, typer.Option(min=0, max=1, metavar="SHARE", help="Weaker answers are given as unknown.")
 ]
 _Jobs = Annotated[
     int,
@@ -71,7 +68,7 @@ def scan(
     paths: _Paths,
     output: _Output,
     model: ModelOption = defaults.MODEL,
-    min_confidence: _MinConfidence = 0.0,
+    min_confidence: MinConfidenceOption = 0.0,
     jobs: _Jobs = 0,
     changed: _Changed = False,
     again: _Again = False,
@@ -84,11 +81,13 @@ def scan(
 ) -> None:
     """Tell the genre of every song in a music library.
 
-    The same command goes on where it was after any interruption.
+    The same command goes on where it was after any interruption. The exit code is 1 as long as a
+    song of FILE has failed, also when there is nothing new to hear.
     """
     from generify.model import load_model
     from generify.scan import ScanSettings
 
+    go_on_unread()
     settings = ScanSettings(min_confidence, jobs, time_limit, _redo(changed, again))
     open_scan = choose_engine(engine, address, paths, output)
     keep = keep or database is not None
@@ -108,8 +107,8 @@ def scan(
     print_summary(summary, heard)
     if agreement is not None:
         print_agreement(agreement)
-    if summary.n_failed or not kept:
-        raise typer.Exit(1)
+    say_next(output, summary)
+    raise typer.Exit(1 if summary.n_failed or not kept else 0)
 
 
 def _redo(changed: bool, again: bool) -> Redo:

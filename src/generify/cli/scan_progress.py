@@ -58,14 +58,20 @@ def watch(scan: Scan) -> Heard:
     if scan.complete:
         return heard
     if scan.n_before:
-        say(f"{scan.n_before} of {scan.n_songs} songs are answered already")
+        n_left = scan.n_songs - scan.n_done
+        rest = f"; going on with the other {n_left}" if n_left else ""
+        say(f"{scan.n_before} of {scan.n_songs} songs are answered already{rest}")
     begun = time.monotonic()
     with _bar(scan) if sys.stderr.isatty() else nullcontext(_lines(scan)) as show:
-        for result in scan.listen():
-            heard.n_songs += 1
-            heard.duration += getattr(result.answer, "duration", 0.0)
-            heard.seconds = time.monotonic() - begun
-            show(heard)
+        try:
+            for result in scan.listen():
+                heard.n_songs += 1
+                heard.duration += getattr(result.answer, "duration", 0.0)
+                heard.seconds = time.monotonic() - begun
+                show(heard)
+        except SystemExit:  # Ctrl-C
+            say(f"{scan.n_done} of {scan.n_songs} songs are answered and safe")
+            raise
     return heard
 
 

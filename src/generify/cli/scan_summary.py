@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generify.cli.scan_progress import Heard
@@ -14,13 +16,14 @@ from generify.cli.terminal import (
     format_time,
     print_table,
     print_text,
+    say,
 )
 
 if TYPE_CHECKING:
     from generify.agreement import Agreement, TagRow
     from generify.scan import Scan, ScanSummary
 
-__all__ = ["compare", "print_agreement", "print_summary"]
+__all__ = ["compare", "print_agreement", "print_summary", "say_next"]
 
 _BAR = 30  # characters of the longest bar
 _ROWS = 20
@@ -69,6 +72,14 @@ def _print_songs(what: str, why: str, n_songs: int, paths: Sequence[str]) -> Non
     more = n_songs - len(paths)
     if more:
         print(f"  and {more} more")
+
+
+def say_next(output: str, summary: ScanSummary) -> None:
+    """Say on a terminal what the results are good for."""
+    if sys.stdout.isatty() and summary.genres and Path(output).is_file():
+        name = shlex.quote(output)
+        say(f"try it: generify playlist {name} -o Playlists")
+        say(f"        generify tag --from {name} --dry-run")
 
 
 def compare(scan: Scan, genres: Sequence[str]) -> Agreement:

@@ -23,7 +23,7 @@ def spectrogram(
     songs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="SONG",
+            metavar="SONG...",
             help="Songs, or folders of songs, drawn side by side.",
             show_default=False,
         ),
@@ -48,7 +48,7 @@ def spectrogram(
 
     check_extra("train", "matplotlib")
     from generify.plots import plot_spectrograms, save_figure
-    from generify.workflow import load_mel
+    from generify.spectrograms import load_spectrogram
 
     check_output(output)
     found = find_songs(songs)
@@ -57,7 +57,7 @@ def spectrogram(
     with progress_bar("listening") as progress:
         for number, song in enumerate(found.files, start=1):
             try:
-                panels.append((song.name, *load_mel(song, seconds)))
+                panels.append(load_spectrogram(song, seconds))
             except AudioDecodeError as err:
                 failures.append(Failure.from_error(song, err))
             progress(number, len(found.files))

@@ -11,7 +11,7 @@ from generify import defaults
 from generify.cli.changes import ChangeTable
 from generify.cli.checks import check_extra, check_output
 from generify.cli.formats import Format
-from generify.cli.options import FormatOption, ModelOption
+from generify.cli.options import FormatOption, ModelOption, check_share
 from generify.cli.tag_sources import tag_scanned, tag_unheard
 from generify.errors import ParameterError
 
@@ -19,7 +19,7 @@ __all__ = ["register", "tag"]
 
 
 _Songs = typer.Argument(
-    metavar="SONG", help="Songs, or folders of songs.", default_factory=list, show_default=False
+    metavar="SONG...", help="Songs, or folders of songs.", default_factory=list, show_default=False
 )
 
 
@@ -39,7 +39,10 @@ def tag(
         bool, typer.Option("--overwrite", help="Songs that have a genre get another one too.")
     ] = False,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SHARE", help="Less sure songs are left alone.")
+        float,
+        typer.Option(
+            metavar="SHARE", callback=check_share, help="Less sure songs, 0 to 1, are left alone."
+        ),
     ] = defaults.TAG_CONFIDENCE,
     max_genres: Annotated[
         int, typer.Option(min=1, metavar="N", help="Genres a song; further ones from 20 % on.")
@@ -64,9 +67,9 @@ def tag(
     check_extra("tags", "mutagen")
     from generify.tagging import TagOptions, read_vocabulary
 
-    _check_given(undo_run, bool(songs or results), dry_run)
+    _check_given(undo_run, bool(songs or results))
     if undo_run:
-        _undo(journal, how)
+        _undo(journal, how, dry_run)
         return
     check_output(journal)
     options = TagOptions(
@@ -77,24 +80,25 @@ def tag(
         dry_run=dry_run,
         journal=journal,
     )
-    table = ChangeTable(how, ("now", "would be") if dry_run else ("was", "is now"), options)
+    table = ChangeTable(how, options, dry_run=dry_run)
     if results:
         table.show(*tag_scanned(results, songs, options))
     else:
         table.show(*tag_unheard(songs, model, options))
 
 
-def _undo(journal: Path | None, how: Format) -> None:
+def _undo(journal: Path | None, how: Format, dry_run: bool) -> None:
     from generify.tagging import MUSICBRAINZ_NAMES, undo
     from generify.tagging.journal import latest_journal
 
     kept = journal or latest_journal()
     genres = tuple(MUSICBRAINZ_NAMES.values())  # most likely; the journal is read as it is undone
-    ChangeTable(how, ("was", "is now"), journal=kept).show(undo(kept), genres=genres)
+    table = ChangeTable(how, journal=kept, dry_run=dry_run)
+    table.show(undo(kept, dry_run=dry_run), genres=genres)
 
 
-def _check_given(undo_run: bool, songs: bool, dry_run: bool) -> None:
-    if undo_run and (songs or dry_run):
+def _check_given(undo_run: bool, songs: bool) -> None:
+    if undo_run and songs:
         raise ParameterError("--undo takes back a whole run", hint="give no songs with it")
     if not (undo_run or songs):
         raise ParameterError("no songs given", hint="give songs, folders of them or --from RESULTS")

@@ -6,15 +6,17 @@ stdout carries the result only; everything else goes to stderr.
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from generify.errors import Failure, GenerifyError
 from generify.percent import format_percent, format_sure
+from generify.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +25,7 @@ __all__ = [
     "RowPrinter",
     "counted",
     "describe",
+    "drawable",
     "format_bytes",
     "format_percent",
     "format_sure",
@@ -39,6 +42,8 @@ __all__ = [
 ]
 
 _SHOWN_FAILURES = 20
+# Of use to programs and to who looks for the cause, so it stays in JSON and in results.
+_DECODERS_SAID = re.compile(r" \((soundfile|pyav): .*\)")
 _GAP = (0, 3, 0, 0)  # between columns, in rich's order: above, right, below, left
 _HEAD_STYLE = "bold"
 _PIPE_WIDTH = 10_000  # a table in a pipe or a log is not cut to an imagined 80 columns
@@ -112,14 +117,15 @@ def print_failures(failures: Sequence[Failure], what: str = "left out") -> None:
 
 
 def describe(failure: Failure) -> str:
-    """Give a failure as one line that names the file once."""
+    """Give a failure as one line that names the file once, without what the decoders said."""
+    message = _DECODERS_SAID.sub("", failure.message)
     # Only at the beginning: a folder called "e" is somewhere in every message.
-    named = failure.message.startswith(f"{failure.path}: ")
-    return failure.message if named else f"{failure.path}: {failure.message}"
+    named = message.startswith(f"{failure.path}: ")
+    return message if named else f"{failure.path}: {message}"
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str) -> Iterator[Progress]:
     """Show a progress bar on stderr while work goes on; nothing where stderr is no terminal."""
     console = _console(stderr=True)
     if not console.is_terminal:
@@ -128,9 +134,11 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TextColumn,
         TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as Bar,
     )
 
     columns = (
@@ -140,7 +148,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn(),
     )
     # What is printed meanwhile goes above the bar, but never from a pipe or file to the terminal.
-    with Progress(
+    with Bar(
         *columns,
         console=console,
         transient=True,
@@ -154,13 +162,18 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         yield update
 
 
+def drawable(character: str, otherwise: str) -> str:
+    """Give a character of a rule or a bar, or what stands for it where stdout has no such one."""
+    try:
+        character.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return otherwise
+    return character
+
+
 def _rule() -> str:
     """Give the character of the line below titles."""
-    try:
-        "─".encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return "-"
-    return "─"
+    return drawable("─", "-")
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,13 +23,21 @@ from generify.cli.options import (
     SplitOption,
     split_genres,
 )
-from generify.cli.results import open_report, print_report, read_features
+from generify.cli.reports import open_report, print_report, read_features, say_held_out
 from generify.cli.terminal import go_on_unread, print_failures, print_warnings, progress_bar, say
 
 if TYPE_CHECKING:
     from generify.datasets import Track
+    from generify.model_card import ModelCard
 
 __all__ = ["register", "train"]
+
+_Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Model file to write (.onnx).", show_default=False
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,16 +47,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     dataset: DatasetArgument,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Model file to write (.onnx).",
-            show_default=False,
-        ),
-    ],
+    output: _Output,
     features: FeaturesOption = defaults.FEATURES,
     classifier: ClassifierOption = defaults.CLASSIFIER,
     split: SplitOption = None,
@@ -69,6 +69,7 @@ def train(
 
     The recipe is judged by cross-validation; the model is then fitted on all tracks.
     """
+    from generify.recipe import check_trainable
     from generify.training import train_model
 
     go_on_unread()
@@ -83,10 +84,11 @@ def train(
         jobs=jobs,
         no_cache=no_cache,
         corrected=_read_corrections(database) if with_corrections else None,
+        accept=partial(check_trainable, split=split, to_keep=True),
     )
     with progress_bar("training") as progress:
         training = train_model(
-            table, classifier, name=output.stem, split=split, hold_out=hold_out, step=progress
+            table, classifier, name=output.stem, split=split, hold_out=hold_out, progress=progress
         )
     training.model.save(output)
     print_warnings(training.warnings)
@@ -94,11 +96,17 @@ def train(
     print_report(training.report)
     if folder is not None:
         folder.write(training.report, table)
-    n_tracks = sum(training.model.card.n_tracks.values())
-    say(f"wrote {output}: {len(training.model.genres)} genres, fitted on {n_tracks} tracks")
-    say(f"try it: generify predict --model {shlex.quote(str(output))} SONG")
+    _say_what_was_written(output, training.model.card)
+    if hold_out:
+        say_held_out(table)
     if table.failures:
         raise typer.Exit(1)
+
+
+def _say_what_was_written(output: Path, card: ModelCard) -> None:
+    n_tracks = sum(card.n_tracks.values())
+    say(f"wrote {output}: {len(card.genres)} genres, fitted on {n_tracks} tracks")
+    say(f"try it: generify predict --model {shlex.quote(str(output))} SONG")
 
 
 def _read_corrections(database: str | None) -> dict[str, Track]:

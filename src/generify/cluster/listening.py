@@ -316,9 +316,10 @@ class _Crew:
     def _count_stillborn(self, error: Exception) -> None:
         self._n_stillborn += 1
         if self._n_stillborn >= _STILLBORN + self._n_cores:
-            lines = [line for line in str(error).splitlines() if line.strip()]
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            said = [line for line in lines if not line.startswith("hint: ")]
             raise ClusterError(
-                f"the cluster's processes end before they can listen: {lines[-1].strip()}",
+                f"the cluster's processes end before they can listen: {said[-1]}",
                 hint="install the same Generify on every machine, with what reads the addresses",
             ) from error
 

@@ -5,7 +5,7 @@ were heard, with the columns of :mod:`generify.results`. ``scan.json`` says what
 second number of a partition is the beginning of the key of the scan that heard it. Each file is
 written whole or not at all, so whatever is there counts.
 
-In it: :class:`Partitions`, :class:`Head`.
+In it: :class:`Partitions`.
 """
 
 from __future__ import annotations
@@ -16,40 +16,21 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from generify.atomic import replacing
 from generify.cluster.places import open_place
 from generify.results import ResultsError, SongResult, read_song_results, write_song_results
 from generify.scan.going_on import locked
-from generify.scan.journal import ScanKind
+from generify.scan.journal import ScanHead, ScanKind
 
-__all__ = ["Head", "Partitions"]
+__all__ = ["Partitions"]
 
 _FORMAT = 1
 _HEAD = "scan.json"
 _PART = re.compile(r"part-[0-9]+-[0-9a-f]{8}-[0-9a-f]+\.parquet")
 _HINT = "choose a folder that you may write to, or check your permissions"
-
-
-@dataclass(frozen=True)
-class Head:
-    """What the scan of a folder is.
-
-    Attributes
-    ----------
-    kind : ScanKind
-        What the scan is.
-    key : str
-        Names the scan, for the history.
-    anew : bool
-        Whether it was begun although there was a complete output.
-    """
-
-    kind: ScanKind
-    key: str
-    anew: bool = False
 
 
 class Partitions:
@@ -97,12 +78,12 @@ class Partitions:
         with locked(Path(self._root)):
             yield
 
-    def read_head(self) -> Head | None:
+    def read_head(self) -> ScanHead | None:
         """Read what the scan is.
 
         Returns
         -------
-        Head or None
+        ScanHead or None
             None where no scan was begun.
 
         Raises
@@ -118,19 +99,19 @@ class Partitions:
             values = json.loads(text)
             if values["partitions"] != _FORMAT:
                 raise ValueError("of another format")
-            return Head(ScanKind(**values["kind"]), str(values["key"]), bool(values["anew"]))
+            return ScanHead(ScanKind(**values["kind"]), str(values["key"]), bool(values["anew"]))
         except (ValueError, KeyError, TypeError, RecursionError) as err:
             raise ResultsError(
                 f"{self.place} holds no scan that this Generify can go on with",
                 hint="remove it to begin anew, or choose another output",
             ) from err
 
-    def begin(self, head: Head) -> None:
+    def begin(self, head: ScanHead) -> None:
         """Write down what the scan is.
 
         Parameters
         ----------
-        head : Head
+        head : ScanHead
             What it is.
 
         Raises

@@ -19,15 +19,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from generify.cluster.listening import ClusterPlan, listen_on_cluster
-from generify.cluster.partitions import Head, Partitions
+from generify.cluster.partitions import Partitions
 from generify.cluster.places import Places, find_places
 from generify.errors import ParameterError
 from generify.model import GenreModel
 from generify.results import SongResult, check_results_path
 from generify.scan import Redo, Scan, ScanSettings, ScanSummary
 from generify.scan.finding import check_any_there, is_address
-from generify.scan.going_on import lying_elsewhere, other_kind
-from generify.scan.journal import ScanKind
+from generify.scan.going_on import lying_elsewhere, not_looked_into, other_kind
+from generify.scan.journal import ScanHead, ScanKind
 from generify.scan.listening import FileState, Recognised
 from generify.scan.workers import Heard, WorkerSetup
 
@@ -154,7 +154,7 @@ class PartitionedScan(ClusterScan):
     ) -> None:
         super().__init__(places, Path(folder), model, settings, address)
         self._partitions = Partitions(folder)
-        self._head: Head | None = None
+        self._head: ScanHead | None = None
         self._moved: dict[str, SongResult] = {}
         self._wanted = frozenset(self._songs)
         self._answered: set[str] = set()
@@ -180,7 +180,7 @@ class PartitionedScan(ClusterScan):
         with self._partitions.locked():
             self._head = head = self._begin_or_go_on()
             if self._settings.redo is Redo.CHANGED:
-                lies_elsewhere = lying_elsewhere(given)
+                lies_elsewhere = lying_elsewhere(given, not_looked_into(given, self._failures))
                 self._partitions.keep(
                     lambda result: lies_elsewhere(result.path) or self._still_holds(result),
                     self._model.genres,
@@ -194,7 +194,7 @@ class PartitionedScan(ClusterScan):
                 self.complete, self._head = True, None
             yield
 
-    def _begin_or_go_on(self) -> Head:
+    def _begin_or_go_on(self) -> ScanHead:
         kind = ScanKind.of(self._model, self._settings.min_confidence)
         head, again = self._partitions.read_head(), self._settings.redo is Redo.ALL
         if head is not None and head.kind == kind and (head.anew or not again):
@@ -202,7 +202,7 @@ class PartitionedScan(ClusterScan):
         if head is not None and not again:
             raise other_kind(head.kind, kind, f"{self._partitions.place} holds a scan")
         self._partitions.remove()
-        head = Head(kind, os.urandom(16).hex(), anew=again)
+        head = ScanHead(kind, os.urandom(16).hex(), anew=again)
         self._partitions.begin(head)
         return head
 
@@ -244,10 +244,7 @@ class PartitionedScan(ClusterScan):
             When Ray is not installed.
         """
         todo = [path for path in self._songs if path not in self._answered]
-        setup = WorkerSetup(
-            self._model.graph, self._model.card.name, self._settings.min_confidence,
-            frozenset(self._moved),
-        )  # fmt: skip
+        setup = self._setup(self._moved)
         waiting: list[SongResult] = []
         with closing(self._hear(todo, setup)) as heard:
             try:
@@ -328,7 +325,7 @@ class PartitionedScan(ClusterScan):
         """
         summary = self.write()
         if self._head is not None:
-            self._partitions.begin(Head(self._head.kind, os.urandom(16).hex()))
+            self._partitions.begin(ScanHead(self._head.kind, os.urandom(16).hex()))
         self._head, self.complete = None, True
         return summary
 

@@ -25,13 +25,14 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol, cast
 
 from generify.errors import DatasetError
+from generify.progress import Progress
 
 __all__ = [
     "Limits",
@@ -42,8 +43,6 @@ __all__ = [
     "fresh_folder",
     "unpack_archive",
 ]
-
-Progress = Callable[[int, int], None]
 
 _BLOCK_BYTES = 1 << 20
 _TAR_BLOCK_BYTES = 512

@@ -5,7 +5,7 @@ A reader looks at names only and gives a :class:`Dataset` of what *should* be au
 one :class:`KnownDataset` in it.
 
 In it: :class:`Track`, :class:`Dataset`, :class:`KnownDataset`; for its modules :func:`read_clips`,
-:func:`name_copy`, :func:`genres_here` and :func:`no_published_split`.
+:func:`name_copy`, :func:`is_nearly_whole`, :func:`genres_here` and :func:`no_published_split`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
     "KnownDataset",
     "Track",
     "genres_here",
+    "is_nearly_whole",
     "name_copy",
     "no_published_split",
     "read_clips",
@@ -176,6 +177,24 @@ def read_clips(
     )
 
 
+def is_nearly_whole(facts: DatasetFacts, n_here: int) -> bool:
+    """Tell a copy in which a few tracks are missing from somebody's own choice of some.
+
+    Parameters
+    ----------
+    facts : DatasetFacts
+        What is known of the dataset.
+    n_here : int
+        How many of ``facts.n_tracks`` are here.
+
+    Returns
+    -------
+    bool
+        Whether nine in ten or more are.
+    """
+    return n_here >= _NEARLY_WHOLE * facts.n_tracks
+
+
 def name_copy(
     listing: Listing, facts: DatasetFacts, tracks: Sequence[Track], n_here: int
 ) -> tuple[str, tuple[str, ...]]:
@@ -199,7 +218,7 @@ def name_copy(
     warnings : tuple of str
         Where it is the folder's: that and why published facts are used.
     """
-    if n_here >= _NEARLY_WHOLE * facts.n_tracks:
+    if is_nearly_whole(facts, n_here):
         return facts.name, ()
     folder = listing.root.resolve().name
     known = "artists" if any(track.artist for track in tracks) else "facts"

@@ -8,16 +8,15 @@ In it: :func:`judge_archive`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from generify.content import file_digest
 from generify.datasets.archives import UnfitArchiveError, archive_format, examine_archive
 from generify.datasets.facts import Download
+from generify.progress import Progress
 
 __all__ = ["judge_archive"]
-
-Progress = Callable[[int, int], None]
 
 _STRONGEST_FIRST = ("sha512", "sha256", "sha1", "md5")
 _SHOWN_DIGITS = 12

@@ -14,7 +14,7 @@ import os
 import tempfile
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -39,6 +39,7 @@ from generify.errors import (
     NothingThereError,
 )
 from generify.native_stderr import quiet_native_stderr
+from generify.progress import Progress
 
 __all__ = ["ConvertResult", "convert_folder"]
 
@@ -79,7 +80,7 @@ def convert_folder(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ConvertResult:
     """Convert all audio below a folder to 16-bit PCM WAV.
 

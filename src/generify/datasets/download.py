@@ -217,9 +217,9 @@ class _Transfer:
         self._host = urlsplit(partial.url).hostname or partial.url
 
     def run(self) -> None:
-        retry = fresh = _policy(self._patience)
         begun = furthest = self._partial.n_bytes
         with _session() as session:
+            retry = fresh = _policy(self._patience)
             while True:
                 try:
                     return self._attempt(session)

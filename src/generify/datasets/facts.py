@@ -106,8 +106,3 @@ class DatasetFacts:
     duplicates: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     short_title: str = ""
-
-    @property
-    def urls(self) -> tuple[str, ...]:
-        """Addresses of all downloads, best first."""
-        return tuple(download.url for download in self.downloads)

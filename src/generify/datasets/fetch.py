@@ -35,12 +35,13 @@ from generify.datasets.destination import (
 from generify.datasets.download import DownloadError, Patience, Step, download_file
 from generify.datasets.facts import DatasetFacts, Download
 from generify.errors import DatasetError
+from generify.progress import Progress
 
 __all__ = ["Fetched", "fetch_dataset"]
 
 _KEY_DIGITS = 12
 
-Progress = Callable[[Step], None]
+OnStep = Callable[[Step], None]
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class _Job:
     facts: DatasetFacts
     target: Path
     patience: Patience
-    progress: Progress
+    progress: OnStep
 
     @property
     def work(self) -> Path:
@@ -113,7 +114,7 @@ class _Job:
         key = hashlib.sha256(mirror.url.encode()).hexdigest()[:_KEY_DIGITS]
         return self.work / key / _file_name(mirror)
 
-    def report(self, what: str) -> Callable[[int, int], None]:
+    def report(self, what: str) -> Progress:
         return lambda n_done, n_all: self.progress(Step(what, n_done, n_all))
 
 
@@ -124,7 +125,7 @@ def fetch_dataset(
     archives: Sequence[str | os.PathLike[str]] = (),
     keep: bool = False,
     patience: Patience | None = None,
-    progress: Progress | None = None,
+    progress: OnStep | None = None,
 ) -> Fetched:
     """Download a dataset, check it and unpack it.
 

@@ -123,7 +123,7 @@ _FACTS = (
         short=_SHORT_SMALL,
     ),
     _facts(
-        _download("medium", None, "c67b69ea232021025fca9231fc1c7c1a063ab50b", "about 22 GiB"),
+        _download("medium", None, "c67b69ea232021025fca9231fc1c7c1a063ab50b", "about 24 GB"),
         "16 genres of unequal size, 25,000 clips of 30 s, MP3",
         25_000,
         short=_SHORT,
@@ -136,7 +136,7 @@ _FACTS = (
         notes=(_NO_TOP_GENRE,),
     ),
     _facts(
-        _download("full", None, "0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab", "about 879 GiB"),
+        _download("full", None, "0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab", "about 944 GB"),
         "16 top genres of unequal size, 106,574 whole songs, MP3",
         106_574,
         notes=(_NO_TOP_GENRE,),

@@ -1,22 +1,31 @@
 """A folder of genre folders: the way most people keep the music they train on.
 
 Each folder directly below the root is a genre, and every audio file in it, however deep, one of its
-tracks. Only names are looked at here.
+tracks. Who plays stands in no name, but often in the files' tags.
 
-In it: :func:`read_folders`.
+In it: :func:`read_folders`, :func:`with_tagged_artists`.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from generify.datasets.base import Dataset, Track
 from generify.datasets.listing import Listing, bare_name, has_audio_suffix, may_be_audio
-from generify.errors import DatasetError, NothingThereError
+from generify.errors import DatasetError, MissingExtraError, NothingThereError
+from generify.tag_formats import TagError, read_artist
 
-__all__ = ["EXPECTED_LAYOUT", "read_folders"]
+__all__ = ["ARTISTS_FROM_TAGS", "EXPECTED_LAYOUT", "read_folders", "with_tagged_artists"]
 
 EXPECTED_LAYOUT = (
     "expected one folder per genre with songs in it: ROOT/jazz/*.mp3, ROOT/rock/*.mp3, …"
 )
+
+ARTISTS_FROM_TAGS = "artists from the files' tags"
+# What programs write where nobody knows, or where there are many.
+_NOBODY = frozenset(("unknown artist", "unknown", "<unknown>", "various artists", "various", "va"))
+_GUESTS = re.compile(r"\s+[(\[]?(?:feat\.?|ft\.?|featuring)\s", re.IGNORECASE)
 
 
 def read_folders(listing: Listing) -> Dataset:
@@ -65,3 +74,46 @@ def _too_few_genres(listing: Listing) -> DatasetError:
     return DatasetError(
         f"{root} has only one genre folder, {only!r}; two genres or more are needed", hint=hint
     )
+
+
+def with_tagged_artists(dataset: Dataset) -> Dataset:
+    """Take the artists from the tags of the files, where more than half of them name one.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Tracks with files and without artists.
+
+    Returns
+    -------
+    Dataset
+        With artists, and a warning that begins with :data:`ARTISTS_FROM_TAGS` and counts them; the
+        same where few files name one, or mutagen is not installed.
+
+    Notes
+    -----
+    Takes about half a millisecond a file. Guests are no part of an artist's name.
+    """
+    try:
+        artists = [_tagged_artist(str(track.path)) for track in dataset.tracks]
+    except MissingExtraError:
+        return dataset
+    n_named = sum(artist is not None for artist in artists)
+    if 2 * n_named <= len(artists):
+        return dataset
+    pairs = zip(dataset.tracks, artists, strict=True)
+    remark = f"{ARTISTS_FROM_TAGS}: {n_named:,} of {len(artists):,} tracks name one"
+    return replace(
+        dataset,
+        tracks=tuple(replace(track, artist=artist) for track, artist in pairs),
+        warnings=(*dataset.warnings, remark),
+    )
+
+
+def _tagged_artist(path: str) -> str | None:
+    try:
+        named = read_artist(path)
+    except TagError:
+        return None
+    artist = _GUESTS.split(named or "", maxsplit=1)[0].strip()
+    return artist if artist and artist.casefold() not in _NOBODY else None

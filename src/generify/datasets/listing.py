@@ -72,6 +72,9 @@ class Listing:
     failures: tuple[Failure, ...] = ()
 
 
+_Folder = tuple[bool, PurePosixPath]  # whether it is a link, and where it is
+
+
 def list_files(root: str | os.PathLike[str], *, leave_out: Path | None = None) -> Listing:
     """List the files below a folder.
 
@@ -109,22 +112,22 @@ def list_files(root: str | os.PathLike[str], *, leave_out: Path | None = None) -
     # Level by level, so that a link never takes a folder away from its own place further up.
     songlike: list[PurePosixPath] = []
     while level:
-        songlike += filter(has_audio_suffix, level)
-        level.sort(key=lambda folder: ((root / folder).is_symlink(), folder))
+        songlike += (folder for _, folder in level if has_audio_suffix(folder))
+        level.sort()
         listed = [_list_one(root, sub, files, failures) for sub in _unseen(root, level, seen)]
         level = [sub for subs in listed for sub in subs]
     parents = {parent for file in files for parent in file.parents} if songlike else set()
     failures += [_no_song(root / folder) for folder in songlike if folder not in parents]
-    folders = tuple(sorted(folder.name for folder in top))
+    folders = tuple(sorted(folder.name for _, folder in top))
     return Listing(root, tuple(sorted(files)), folders, tuple(failures))
 
 
 def _unseen(
-    root: Path, folders: list[PurePosixPath], seen: set[tuple[int, int] | None]
+    root: Path, folders: list[_Folder], seen: set[tuple[int, int] | None]
 ) -> Iterator[PurePosixPath]:
-    for folder in folders:
+    for _, folder in folders:
         identity = _identity(root / folder)
-        if identity not in seen:
+        if identity is None or identity not in seen:  # what nobody may look at is said when listed
             seen.add(identity)
             yield folder
 
@@ -139,7 +142,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _list_one(
     root: Path, folder: PurePosixPath, files: list[PurePosixPath], failures: list[Failure]
-) -> list[PurePosixPath]:
+) -> list[_Folder]:
     """Append the files of one folder, and give its folders."""
     try:
         with os.scandir(root / folder) as scanned:
@@ -152,11 +155,19 @@ def _list_one(
     for entry in entries:
         if not is_text(entry.name):
             failures.append(badly_named(root / folder / entry.name))
-        elif entry.is_dir():
-            folders.append(folder / entry.name)
-        elif entry.is_file() or entry.is_symlink():
-            files.append(folder / entry.name)
+            continue
+        try:
+            if entry.is_dir():
+                folders.append((entry.is_symlink(), folder / entry.name))
+            elif entry.is_file() or entry.is_symlink():
+                files.append(folder / entry.name)
+        except OSError as err:  # a link to where nobody may look, or to itself
+            failures.append(_unseen_entry(root / folder / entry.name, err))
     return folders
+
+
+def _unseen_entry(path: Path, err: OSError) -> Failure:
+    return Failure.from_error(path, DatasetError(f"{path}: cannot be looked at ({err.strerror})"))
 
 
 def _no_song(folder: Path) -> Failure:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 from generify.audio import is_audio
 from generify.datasets.base import Dataset, Track
-from generify.datasets.folders import EXPECTED_LAYOUT, read_folders
+from generify.datasets.folders import EXPECTED_LAYOUT, read_folders, with_tagged_artists
 from generify.datasets.known import KNOWN
 from generify.datasets.listing import has_audio_suffix, list_files, preference
 from generify.datasets.manifest import read_manifest
@@ -24,6 +24,7 @@ from generify.errors import (
     NothingThereError,
     ParameterError,
 )
+from generify.tag_formats import match_genre
 
 __all__ = ["load_dataset"]
 
@@ -32,7 +33,8 @@ def load_dataset(path: str | os.PathLike[str], *, genres: Sequence[str] | None =
     """Find the tracks of a dataset and their genres.
 
     What is audio is judged by content, so a text named ``song.mp3`` becomes a failure; no file is
-    decoded.
+    decoded. The artists of a folder of genre folders are those in its files' tags, where most files
+    name one and mutagen is installed.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ def load_dataset(path: str | os.PathLike[str], *, genres: Sequence[str] | None =
         :func:`list_datasets`), or a manifest ``.csv`` with the columns ``path, genre`` and, if
         known, ``artist, album, split, fold, track``.
     genres : sequence of str, optional
-        Only these genres; all by default.
+        Only these genres, however they are spelt; all by default.
 
     Returns
     -------
@@ -64,7 +66,11 @@ def load_dataset(path: str | os.PathLike[str], *, genres: Sequence[str] | None =
     wanted = named if genres is None else _narrow(named, genres)
     dataset = _without_empty_genres(_listened(wanted))
     _check_genres(dataset, Path(path), 2 if genres is None else 1)
-    return dataset
+    return with_tagged_artists(dataset) if _is_plain_folder(dataset, Path(path)) else dataset
+
+
+def _is_plain_folder(dataset: Dataset, path: Path) -> bool:
+    return dataset.facts is None and path.is_dir()
 
 
 def _read(path: Path) -> Dataset:
@@ -84,16 +90,18 @@ def _read(path: Path) -> Dataset:
 
 
 def _narrow(dataset: Dataset, genres: Sequence[str]) -> Dataset:
-    missing = [repr(genre) for genre in genres if genre not in dataset.genres]
+    meant = {genre: match_genre(genre, dataset.genres) for genre in genres}
+    missing = [repr(genre) for genre, found in meant.items() if not found]
     if missing:
         raise DatasetError(
             f"{dataset.name} has no genre {', '.join(missing)}",
             hint=f"it has: {', '.join(dataset.genres)}",
         )
+    wanted = {genre for found in meant.values() for genre in found}
     return replace(
         dataset,
-        genres=tuple(genre for genre in dataset.genres if genre in genres),
-        tracks=tuple(track for track in dataset.tracks if track.genre in genres),
+        genres=tuple(genre for genre in dataset.genres if genre in wanted),
+        tracks=tuple(track for track in dataset.tracks if track.genre in wanted),
     )
 
 

@@ -9,20 +9,18 @@ In it: :func:`same_recordings`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from generify.content import content_hash
+from generify.content import identify
 from generify.datasets.base import Dataset
 from generify.datasets.folding import group_rows, merge_groups
-from generify.errors import AudioDecodeError
+from generify.progress import Progress
 
 __all__ = ["same_recordings"]
 
 
-def same_recordings(
-    dataset: Dataset, *, progress: Callable[[int, int], None] | None = None
-) -> tuple[int, ...]:
+def same_recordings(dataset: Dataset, *, progress: Progress | None = None) -> tuple[int, ...]:
     """Find the tracks of a dataset that are copies of one recording.
 
     Parameters
@@ -54,13 +52,13 @@ def _published(dataset: Dataset) -> Iterator[list[int]]:
             yield [row_of[track] for track in pair]
 
 
-def _equal_files(dataset: Dataset, progress: Callable[[int, int], None] | None) -> list[list[int]]:
+def _equal_files(dataset: Dataset, progress: Progress | None) -> list[list[int]]:
     paths = [track.path for track in dataset.tracks]
     alike = group_rows(_size(path) for path in paths)
     suspects = sorted(row for group in alike if len(group) > 1 for row in group)
     hashes: list[str | None] = [None] * len(paths)
     for n_done, row in enumerate(suspects, start=1):
-        hashes[row] = _hash(str(paths[row]))
+        hashes[row] = identify(str(paths[row]))
         if progress is not None:
             progress(n_done, len(suspects))
     return group_rows(hashes)
@@ -71,10 +69,3 @@ def _size(path: str | None) -> int | None:
         return None if path is None else Path(path).stat().st_size
     except OSError:
         return None
-
-
-def _hash(path: str) -> str | None:
-    try:
-        return content_hash(path)
-    except AudioDecodeError:
-        return None  # whoever listens to it will say so

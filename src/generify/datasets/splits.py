@@ -176,6 +176,8 @@ def make_split(
     """
     _check(name, tracks, duplicates, n_folds)
     same = [] if duplicates is None else group_rows(duplicates)
+    if name in _GROUPED or name == "random":
+        _check_groups(name, tracks, duplicates)
     if name in _GROUPED:
         return _grouped_split(name, tracks, same, n_folds, random_state)
     if name == "random":
@@ -243,11 +245,13 @@ def _from_lists(name: str, tracks: Sequence[Track], lists: Sequence[str | None])
 
 def _n_given(tracks: Sequence[Track]) -> int:
     """Count the folds that the tracks are marked with."""
-    return len({track.split for track in tracks if track.split and track.split.isdigit()})
+    return len({track.split for track in tracks if track.split and track.split.isdecimal()})
 
 
 def _from_numbers(tracks: Sequence[Track]) -> Split:
-    groups = group_rows(track.split if (track.split or "").isdigit() else None for track in tracks)
+    groups = group_rows(
+        track.split if (track.split or "").isdecimal() else None for track in tracks
+    )
     groups.sort(key=lambda group: int(str(tracks[group[0]].split)))
     marked = {row for group in groups for row in group}
     folds = tuple(Fold(make_rows(sorted(marked - {*g})), make_rows(g)) for g in groups)
@@ -353,22 +357,61 @@ def _cross_validation(
         raise _impossible(f"no {name} split leaves every genre something to train on", tracks)
     what = f"{name}s" if by_group else "tracks"
     few = f"{scarcest} has only {n_scarcest} {what}"
-    remarks = _remarks(few, n_scarcest, n_folds=n_folds, count=len(folds))
-    return Split(name, _MEANINGS[name], folds, remarks)
+    remarks = []
+    if len(folds) < n_folds:
+        why = _why_fewer(name, genres, numbers, n_folds) if by_group else None
+        remarks.append(f"{len(folds)} folds instead of {n_folds}: {why or few}")
+    if n_scarcest < n_folds and few not in "".join(remarks):
+        remarks.append(f"{few}, so its figures rest on little")
+    return Split(name, _MEANINGS[name], folds, tuple(remarks))
 
 
-def _remarks(few: str, n_groups: int, *, n_folds: int, count: int) -> tuple[str, ...]:
-    if count < n_folds:
-        return (f"{count} folds instead of {n_folds}: {few}",)
-    return (f"{few}, so its figures rest on little",) if n_groups < n_folds else ()
+def _why_fewer(name: str, genres: Sequence[str], groups: Rows, n_folds: int) -> str | None:
+    """Tell what keeps a grouped split from more folds, where it is not its scarcest genre."""
+    n_largest, n_groups = max(Counter(genres).values()), len(set(groups.tolist()))
+    if n_groups < n_folds and n_groups <= n_largest:
+        return f"there are only {n_groups} {name}s"
+    return f"no genre has more than {n_largest} tracks" if n_largest < n_folds else None
 
 
 def _cannot_divide(genre: str, tracks: Sequence[Track]) -> DatasetError:
     n_tracks = Counter(track.genre for track in tracks)[genre]
-    what = "only one track" if n_tracks == 1 else f"{n_tracks} tracks that must stay on one side"
+    tied = f"{n_tracks} tracks, all tied together by shared artists, albums or recordings"
     return DatasetError(
-        f"{genre} has {what}, so it cannot be both trained on and tested on",
+        f"{genre} has {'only one track' if n_tracks == 1 else tied}, so it cannot be both trained "
+        "on and tested on",
         hint="add tracks (of other artists) to it, or leave this genre out",
+    )
+
+
+def _check_groups(name: str, tracks: Sequence[Track], duplicates: Sequence[int] | None) -> None:
+    """Refuse genres that cannot be on two sides, in words that say why."""
+    if name in _GROUPED:
+        how = "by one artist" if name == "artist" else "of one album"
+        hint = f"add songs of other {name}s, leave the genre out, or judge with --split random, "
+        keys = [group_key(name, track) for track in tracks]
+        _refuse_alone(tracks, keys, f'{how}, so with the split "{name}"', hint + "which flatters")
+    if duplicates is not None:
+        what = f'one recording, so with the split "{name}"'
+        _refuse_alone(tracks, duplicates, what, "add other songs to it, or leave the genre out")
+
+
+def _refuse_alone(
+    tracks: Sequence[Track], keys: Sequence[str | int | None], what: str, hint: str
+) -> None:
+    """Refuse genres of two tracks or more that all have one key; None is no key."""
+    keys_of: dict[str, list[str | int | None]] = {}
+    for track, key in zip(tracks, keys, strict=True):
+        keys_of.setdefault(track.genre, []).append(key)
+    alone = [g for g, k in keys_of.items() if len(k) > 1 and k[0] is not None and len({*k}) == 1]
+    if not alone:
+        return
+    genre, *others = sorted(alone)
+    more = f" (nor can {', '.join(others)})" if others else ""
+    raise DatasetError(
+        f"all {len(keys_of[genre])} tracks of {genre} are {what} it cannot be both trained on and "
+        f"tested on{more}",
+        hint=hint,
     )
 
 

@@ -32,7 +32,7 @@ def rhythm_vector(mels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
     Returns
     -------
-    ndarray of float32, shape (45,)
+    ndarray of float32, shape (43,)
         Skewness of attacks and percussiveness by band, statistics of onsets, autocorrelation at
         beat lags.
 
@@ -64,7 +64,7 @@ class Rhythm(Extractor):
     """
 
     name = "rhythm"
-    version = 2
+    version = 3
     summary = "onsets, beats, attacks, percussiveness: joined to tags, the best"
 
     @property
@@ -87,7 +87,7 @@ class Rhythm(Extractor):
 
         Returns
         -------
-        ndarray of float32, shape (45,)
+        ndarray of float32, shape (43,)
             In the order of :attr:`columns`; always finite.
         """
         return rhythm_vector(log_mel_grid(excerpts.at(GRID_SAMPLE_RATE)).mels)

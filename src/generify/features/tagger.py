@@ -9,7 +9,7 @@ every :data:`WINDOW_HOP` frames. Tags are in the order of :data:`TAG_NAMES`, eac
 and do not sum to 1. All arrays have windows as rows.
 
 In it: :class:`Tagger` (windows in, tags or embeddings out), and what makes windows of samples:
-:func:`log_mel`, :func:`window_starts`, :func:`mel_windows`.
+:func:`log_mel`, :func:`mel_windows`.
 
 References
 ----------
@@ -47,7 +47,6 @@ __all__ = [
     "Tagger",
     "log_mel",
     "mel_windows",
-    "window_starts",
 ]
 
 Floats = NDArray[np.float32]
@@ -129,29 +128,6 @@ def log_mel(samples: Floats) -> Floats:
     )
     mel: Floats = np.log10(np.float32(10000) * bands.T + np.float32(1))
     return mel
-
-
-def window_starts(n_frames: int, window_hop: int = WINDOW_HOP) -> NDArray[np.intp]:
-    """Choose where windows start.
-
-    Parameters
-    ----------
-    n_frames : int
-        Frames of a stretch.
-    window_hop : int
-        Frames from one start to the next.
-
-    Returns
-    -------
-    ndarray of int, shape (n_windows,)
-        First frame of each window that fits, at least one; a frame is 16 ms.
-
-    Examples
-    --------
-    >>> len(window_starts(1 + 30 * 16000 // 256))
-    10
-    """
-    return np.arange(0, max(1, n_frames - N_WINDOW_FRAMES + 1), window_hop)
 
 
 def mel_windows(samples: Floats, window_hop: int = WINDOW_HOP) -> Floats:

@@ -184,7 +184,7 @@ class Tags(Extractor):
         Returns
         -------
         ndarray of float32, shape (n_windows, 50)
-            In the order of :data:`TAG_NAMES`; :func:`window_starts` says where windows start.
+            In the order of :data:`TAG_NAMES`.
 
         Raises
         ------

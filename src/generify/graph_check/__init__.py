@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from generify.errors import ModelError
+from generify.errors import NO_MODEL_HINT, ModelError
 from generify.graph_check.onnx_file import FLOAT, Declared, Graph, OnnxFile, read_onnx
 from generify.graph_check.operators import evaluate
 from generify.graph_check.values import Cost, Value
@@ -25,7 +25,6 @@ __all__ = ["MAX_MODEL_BYTES", "ROWS_AT_ONCE", "OnnxFile", "check_graph", "read_m
 
 MAX_MODEL_BYTES = 256 * 2**20
 ROWS_AT_ONCE = 32
-_HINT = "give a file written by `generify train`"
 
 
 def read_model_file(content: bytes, *, source: str) -> OnnxFile:
@@ -50,7 +49,8 @@ def read_model_file(content: bytes, *, source: str) -> OnnxFile:
     """
     if len(content) > MAX_MODEL_BYTES:
         raise ModelError(
-            f"{source} has {len(content):,} bytes, a model at most {MAX_MODEL_BYTES:,}", hint=_HINT
+            f"{source} has {len(content):,} bytes, a model at most {MAX_MODEL_BYTES:,}",
+            hint=NO_MODEL_HINT,
         )
     try:
         return read_onnx(content)
@@ -89,7 +89,7 @@ def check_graph(
         raise ModelError(
             f"{source}: its graph does not fit its card, by which it turns {n_features} features "
             f"into {_in_words(outputs)}",
-            hint=_HINT,
+            hint=NO_MODEL_HINT,
         )
     try:
         for n_rows in (1, ROWS_AT_ONCE):  # what fits both, fits all between
@@ -114,4 +114,4 @@ def _follow(graph: Graph, n_rows: int, n_features: int) -> None:
 
 
 def _refused(source: str, why: Refusal) -> ModelError:
-    return ModelError(f"{source} is not a model that can be loaded: it {why}", hint=_HINT)
+    return ModelError(f"{source} is not a model that can be loaded: it {why}", hint=NO_MODEL_HINT)

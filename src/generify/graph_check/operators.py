@@ -409,13 +409,13 @@ _NODE_SETTINGS = (
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
     {
-        **dict.fromkeys(("Abs", "Exp", "Log", "Neg", "Sqrt"), _FLOAT_TO_FLOAT),
+        **dict.fromkeys(("Exp", "Log", "Sqrt"), _FLOAT_TO_FLOAT),
         **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow"), _TWO_TO_FLOAT),
         **dict.fromkeys(("Max", "Sum"), _MANY_TO_FLOAT),
         **dict.fromkeys(
             ("ReduceLogSumExp", "ReduceMin", "ReduceSum", "ReduceSumSquare"), _REDUCTION
         ),
-        **dict.fromkeys(("Equal", "Less"), _operator(_comparison, 2)),
+        "Equal": _operator(_comparison, 2),
         "Not": _operator(_unary(BOOL)),
         "Identity": _operator(_identity),
         "Cast": _operator(_cast, 1, 1, "to"),

@@ -24,6 +24,7 @@ __all__ = [
     "HistoryStatistics",
     "ImportedTable",
     "corrected_tracks",
+    "format_moment",
 ]
 
 
@@ -113,7 +114,7 @@ class HistoryEntry:
             ``when`` in UTC, ISO 8601.
         """
         return {
-            "when": _iso(self.when),
+            "when": format_moment(self.when),
             "path": self.path,
             "model": self.model,
             "model_version": self.model_version,
@@ -158,7 +159,7 @@ class Correction:
         dict
             ``path``, ``genre`` and ``when``.
         """
-        return {"path": self.path, "genre": self.genre, "when": _iso(self.when)}
+        return {"path": self.path, "genre": self.genre, "when": format_moment(self.when)}
 
 
 @dataclass(frozen=True)
@@ -172,11 +173,13 @@ class GenreCount:
     genre : str or None
         The genre; None for unknown.
     n_songs : int
-        Songs whose newest answer by this model it is.
+        Songs whose newest answer by this model it is, or that a person gave this genre.
     share : float
         Of all songs of this model that were asked for, 0 to 1.
     confidence : float or None
-        Mean over these songs.
+        Mean over these songs, corrected ones left out; None where there is no other.
+    n_corrected : int
+        Songs that are in it because a person said so.
     """
 
     model: str
@@ -184,6 +187,7 @@ class GenreCount:
     n_songs: int
     share: float
     confidence: float | None
+    n_corrected: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Give the count as plain values.
@@ -199,6 +203,7 @@ class GenreCount:
             "n_songs": self.n_songs,
             "share": round(self.share, 6),
             "confidence": None if self.confidence is None else round(self.confidence, 6),
+            "n_corrected": self.n_corrected,
         }
 
 
@@ -263,5 +268,17 @@ def corrected_tracks(corrections: Iterable[Correction]) -> dict[str, Track]:
     }
 
 
-def _iso(when: datetime) -> str:
+def format_moment(when: datetime) -> str:
+    """Give a moment as text, to the second.
+
+    Parameters
+    ----------
+    when : datetime
+        Aware.
+
+    Returns
+    -------
+    str
+        ISO 8601, in UTC.
+    """
     return when.astimezone(UTC).isoformat(timespec="seconds")

@@ -19,13 +19,13 @@ import sqlalchemy as sa
 
 from generify.history.entries import HistoryEntry, HistoryFilter
 from generify.history.schema import corrections, predictions, runs, songs
-from generify.history.searching import conditions, entry_of, select_entries
+from generify.history.searching import conditions, entry_of, read_all, select_entries
 from generify.history.store import History, NamedModel
 from generify.history.writing import Answer
 
 __all__ = ["AnswerCount", "OwnedEntry", "OwnedHistory"]
 
-_CHUNK = 1000  # entries read or removed at once
+_CHUNK = 1000  # entries removed at once
 _p = predictions.c
 
 
@@ -185,15 +185,8 @@ class OwnedHistory:
         HistoryError
             When the database cannot be read.
         """
-        selected = _select([*_of(owner), *conditions(wanted)]).order_by(_p.id).limit(_CHUNK)
-        last = 0
-        while True:
-            with self.history.database.reading() as connection:
-                rows = connection.execute(selected.where(_p.id > last)).all()
-            yield from map(_owned, rows)
-            if len(rows) < _CHUNK:
-                return
-            last = rows[-1].id
+        selected = _select([*_of(owner), *conditions(wanted)])
+        yield from map(_owned, read_all(self.history.database, selected))
 
     def count(self, owner: str, wanted: HistoryFilter) -> list[AnswerCount]:
         """Count answers by model and genre.

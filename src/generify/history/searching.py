@@ -1,11 +1,12 @@
 """Questions to the history, as SQL that its indexes answer.
 
 In it: :func:`conditions`, :func:`select_newest`, :func:`select_entries`, :func:`entry_of`,
-:func:`count_rows`, :func:`count_genres`, :func:`list_corrections`.
+:func:`read_all`, :func:`count_rows`, :func:`count_genres`, :func:`list_corrections`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from generify.history.database import Database
 from generify.history.entries import Correction, GenreCount, HistoryEntry, HistoryFilter
 from generify.history.schema import corrections, predictions, runs, songs
 from generify.history.writing import content_of, fold
@@ -24,9 +26,11 @@ __all__ = [
     "count_rows",
     "entry_of",
     "list_corrections",
+    "read_all",
     "select_entries",
 ]
 
+_CHUNK = 1000  # entries read at once
 _p = predictions.c
 
 
@@ -76,7 +80,7 @@ def conditions(wanted: HistoryFilter) -> list[sa.ColumnElement[bool]]:
     predicted = _column(_p.predicted, wanted)
     found = []
     if wanted.genre is not None:
-        found.append(genre == wanted.genre)
+        found.append(_is_of(genre, wanted.genre))
     if wanted.model is not None:
         found.append(model == wanted.model)
     if wanted.since is not None:
@@ -84,10 +88,22 @@ def conditions(wanted: HistoryFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.until is not None:
         found.append(predicted < wanted.until)
     if wanted.unknown is not None:
-        found.append(genre.is_(None) if wanted.unknown else genre.is_not(None))
+        unknown = sa.and_(genre.is_(None), ~_corrected())
+        found.append(unknown if wanted.unknown else ~unknown)
     if wanted.name:
         found.append(_p.folded.contains(fold(wanted.name), autoescape=True))
     return found
+
+
+def _is_of(genre: sa.ColumnElement[Any], wanted: str) -> sa.ColumnElement[bool]:
+    """Ask what a person said of a song, and only else what the model did."""
+    return sa.or_(
+        _corrected(corrections.c.genre == wanted), sa.and_(genre == wanted, ~_corrected())
+    )
+
+
+def _corrected(*tests: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return _p.song_id.in_(sa.select(corrections.c.song_id).where(*tests))
 
 
 def select_newest(wanted: HistoryFilter) -> sa.Select[int]:
@@ -167,6 +183,38 @@ def _ranked(scores: dict[str, float]) -> dict[str, float]:
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
 
+def read_all(
+    database: Database, selected: sa.Select[*tuple[Any, ...]]
+) -> Iterator[sa.Row[*tuple[Any, ...]]]:
+    """Read predictions however many they are, the earliest first.
+
+    Parameters
+    ----------
+    database : Database
+        Where they are.
+    selected : Select
+        The predictions wanted, their ``id`` among the columns; neither ordered nor limited.
+
+    Yields
+    ------
+    Row
+        Read a thousand at a time, so memory stays small and no writer waits long.
+
+    Raises
+    ------
+    HistoryError
+        When the database cannot be read.
+    """
+    page, last = selected.order_by(_p.id).limit(_CHUNK), 0
+    while True:
+        with database.reading() as connection:
+            rows = connection.execute(page.where(_p.id > last)).all()
+        yield from rows
+        if len(rows) < _CHUNK:
+            return
+        last = rows[-1].id
+
+
 def count_rows(connection: sa.Connection, table: sa.Table, *tests: sa.ColumnElement[bool]) -> int:
     """Count rows of a table.
 
@@ -191,6 +239,7 @@ def count_genres(connection: sa.Connection, wanted: HistoryFilter) -> tuple[Genr
     """Count the songs of each model and genre by the newest answer of each song.
 
     The newest of those with the wanted name, model and time; its genre is looked at only then.
+    A corrected song counts under the genre that a person gave, and without a confidence.
 
     Parameters
     ----------
@@ -204,19 +253,25 @@ def count_genres(connection: sa.Connection, wanted: HistoryFilter) -> tuple[Genr
     tuple of GenreCount
         By model, the most frequent genre first.
     """
+    genre = sa.func.coalesce(corrections.c.genre, _p.genre)
+    stays = sa.or_(corrections.c.genre.is_(None), corrections.c.genre == _p.genre)
     counted = (
-        sa.select(_p.model, _p.genre, sa.func.count(), sa.func.avg(_p.confidence))
+        sa.select(
+            *(_p.model, genre, sa.func.count(), sa.func.avg(sa.case((stays, _p.confidence)))),
+            sa.func.count() - sa.func.count(sa.case((stays, 1))),
+        )
+        .outerjoin_from(predictions, corrections, corrections.c.song_id == _p.song_id)
         .where(*_newest_of_song(wanted), *conditions(wanted))
-        .group_by(_p.model, _p.genre)
+        .group_by(_p.model, genre)
     )
     rows = connection.execute(counted).all()
     totals: dict[str, int] = {}
-    for model, _, n, _ in rows:
+    for model, _, n, *_ in rows:
         totals[model] = totals.get(model, 0) + n
     ranked = sorted(rows, key=lambda row: (row[0], -row[2], row[1] or ""))
     return tuple(
-        GenreCount(model, genre, n, n / totals[model], confidence)
-        for model, genre, n, confidence in ranked
+        GenreCount(model, genre, n, n / totals[model], sure, n_corrected)
+        for model, genre, n, sure, n_corrected in ranked
     )
 
 

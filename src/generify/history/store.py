@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from generify import __version__
 from generify.audio import is_audio
+from generify.content import identify
 from generify.errors import AudioDecodeError, Failure, HistoryError, ParameterError
 from generify.history import searching, writing
 from generify.history.database import Database
@@ -39,7 +40,6 @@ __all__ = ["History", "NamedModel", "Run"]
 
 _ALL = HistoryFilter()
 _BATCH = 500  # answers in one transaction
-_CHUNK = 1000  # entries read at once for an export
 # A run without answers may be one that has just begun in another process.
 _RUN_IN_PROGRESS = timedelta(days=1)
 _HAS_ANSWERS = sa.exists().where(predictions.c.run_id == runs.c.id)
@@ -334,17 +334,8 @@ class History:
         HistoryError
             When the database cannot be read.
         """
-        p = predictions.c
         selected = searching.select_entries(*searching.conditions(wanted))
-        selected = selected.order_by(p.id).limit(_CHUNK)
-        last = 0
-        while True:
-            with self.database.reading() as connection:
-                rows = connection.execute(selected.where(p.id > last)).all()
-            yield from map(searching.entry_of, rows)
-            if len(rows) < _CHUNK:
-                return
-            last = rows[-1].id
+        yield from map(searching.entry_of, searching.read_all(self.database, selected))
 
     def clear(
         self,
@@ -469,7 +460,7 @@ class History:
 def _song(path: str | os.PathLike[str], genre: str | None) -> Answer:
     full = writing.full_path(path)
     key = writing.path_key(full)
-    recording = writing.identify(full)
+    recording = identify(full)
     if recording is not None and not is_audio(full):
         raise AudioDecodeError(f"{os.fspath(path)}: is not an audio file", hint="give a song")
     return Answer(key, writing.stored_path(full), key, recording, genre)

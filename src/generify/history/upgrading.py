@@ -42,7 +42,8 @@ def upgrade(database: Database) -> None:
     ------
     HistoryError
         When the tables were made by a newer program, when the file is the database of another
-        program, or when it cannot be changed.
+        program, when another process changes the tables for a minute, or when they cannot be
+        changed.
     MissingExtraError
         When tables must be changed and Alembic is not installed.
     """
@@ -104,7 +105,7 @@ def _migrate(connection: sa.Connection, database: Database) -> None:
     except ModuleNotFoundError as err:
         raise MissingExtraError.for_extra("history", "alembic") from err
 
-    with _alone(connection):
+    with _alone(connection, database.location.label):
         version = read_version(connection, database)  # another process may have been quicker
         scripts = ScriptDirectory(str(_SCRIPTS))
         context = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE})
@@ -116,7 +117,7 @@ def _migrate(connection: sa.Connection, database: Database) -> None:
 
 
 @contextmanager
-def _alone(connection: sa.Connection) -> Iterator[None]:
+def _alone(connection: sa.Connection, label: str) -> Iterator[None]:
     """Keep other processes from changing tables too; on SQLite the transaction does that."""
     kind = connection.dialect.name
     if kind == "postgresql":
@@ -124,7 +125,11 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
         yield
     elif kind == "mysql":
         name = f"generify_{_LOCK}"
-        connection.execute(sa.select(sa.func.get_lock(name, _LOCK_SECONDS)))
+        if not connection.scalar(sa.select(sa.func.get_lock(name, _LOCK_SECONDS))):
+            raise HistoryError(
+                f"another program has been changing the tables of {label} for {_LOCK_SECONDS} s",
+                hint="wait until it is done, then run it again",
+            )
         try:
             yield
         finally:

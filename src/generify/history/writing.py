@@ -20,8 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from generify.content import content_hash
-from generify.errors import GenerifyError
+from generify.content import identify
 from generify.history.schema import corrections, predictions, runs, songs
 from generify.prediction import Prediction
 
@@ -32,7 +31,6 @@ __all__ = [
     "content_of",
     "fold",
     "full_path",
-    "identify",
     "keep",
     "keep_correction",
     "keep_run",
@@ -153,25 +151,6 @@ def fold(text: str) -> str:
         For comparing only.
     """
     return unicodedata.normalize("NFC", text.casefold())
-
-
-def identify(path: str) -> str | None:
-    """Hash a recording where that can be done.
-
-    Parameters
-    ----------
-    path : str
-        An audio file.
-
-    Returns
-    -------
-    str or None
-        Its content hash; None when the file cannot be read.
-    """
-    try:
-        return content_hash(path)
-    except GenerifyError:
-        return None
 
 
 def answer_of(prediction: Prediction, recording: str | None = None) -> Answer:

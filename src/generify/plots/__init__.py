@@ -11,11 +11,10 @@ style that they share (:mod:`generify.plots.style`).
 
 from generify.plots.roc import plot_roc_curve, plot_roc_curves, plot_roc_grid
 from generify.plots.scores import plot_calibration, plot_comparison, plot_confusion
-from generify.plots.sound import Spectrogram, plot_spectrograms, plot_timeline
+from generify.plots.sound import plot_spectrograms, plot_timeline
 from generify.plots.style import render_figure, save_figure
 
 __all__ = [
-    "Spectrogram",
     "plot_calibration",
     "plot_comparison",
     "plot_confusion",

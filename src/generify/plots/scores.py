@@ -6,11 +6,12 @@ In it: :func:`plot_confusion`, :func:`plot_calibration`, :func:`plot_comparison`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from generify.calibration import CalibrationBin
 from generify.errors import ParameterError
 from generify.evaluation import EvaluationReport
 from generify.plots.style import (
@@ -21,6 +22,7 @@ from generify.plots.style import (
     describe_measurement,
     dress_axes,
     new_figure,
+    percent_tick,
     plain_label,
 )
 
@@ -32,6 +34,8 @@ __all__ = ["plot_calibration", "plot_comparison", "plot_confusion"]
 
 _CROWDED = 12  # genres from which on labels stand upright and cells are small
 _CELL_RANGE = (0.47, 1.2)  # inches; below, 100 % in 8 points would touch its neighbours
+_TELLING_TRACKS = 5  # in a range of confidence; fewer make the curve a zigzag
+_POINT_AREAS = (14, 200)  # square points
 _DARK_CELL = 0.55  # share from which on letters are white
 
 
@@ -39,7 +43,7 @@ def _write_cells(axes: Axes, counts: NDArray[np.intp], shares: NDArray[np.floati
     crowded = len(counts) > _CROWDED
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
-        text = f"{share:.0%}\n{count}" if count else "0"
+        text = f"{percent_tick(float(share))}\n{count}" if count else "0"
         colour = ("white" if share > _DARK_CELL else INK) if count else "#9a9a9a"
         axes.text(
             column,
@@ -111,11 +115,24 @@ def plot_confusion(report: EvaluationReport) -> Figure:
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
     _write_cells(axes, counts, shares)
     _dress_matrix(axes, names, totals[:, 0].tolist())
-    bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=25, format="{x:.0%}")
+    bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=25, format=percent_tick)
     bar.set_label("share of the true genre's tracks", fontsize=9, color=INK)
     bar.ax.tick_params(labelsize=SMALL, color=GREY)
     bar.outline.set_visible(False)
     return figure
+
+
+def _draw_bins(axes: Axes, bins: Sequence[CalibrationBin], **style: Any) -> Any:
+    """Draw ranges of confidence as points; the area goes with the tracks, within limits."""
+    return axes.scatter(
+        [b.confidence for b in bins],
+        [b.accuracy for b in bins],
+        s=np.clip([4.0 * b.n_tracks for b in bins], *_POINT_AREAS),
+        linewidth=1,
+        clip_on=False,
+        zorder=4,
+        **style,
+    )
 
 
 def plot_calibration(report: EvaluationReport) -> Figure:
@@ -130,7 +147,8 @@ def plot_calibration(report: EvaluationReport) -> Figure:
     -------
     matplotlib.figure.Figure
         Above the reliability curve with the line of perfect calibration, below the number of tracks
-        in each range of confidence.
+        in each range of confidence. Points are as large as their ranges have tracks; the curve
+        leaves out those of fewer than five.
 
     Raises
     ------
@@ -146,19 +164,22 @@ def plot_calibration(report: EvaluationReport) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     dress_axes(above)
     dress_axes(below)
-    filled = [b for b in report.calibration if b.n_tracks]
     (perfect,) = above.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)))
-    (line,) = above.plot(
-        [b.confidence for b in filled],
-        [b.accuracy for b in filled],
-        marker="o",
-        color=BLUE,
-        linewidth=1.8,
-        clip_on=False,
-        zorder=3,
+    handles = {"perfect": perfect}
+    lone = [b for b in report.calibration if 0 < b.n_tracks < _TELLING_TRACKS]
+    if lone:
+        few = f"ranges of fewer than {_TELLING_TRACKS} tracks, which tell nothing"
+        handles[few] = _draw_bins(above, lone, facecolor="white", edgecolor=GREY)
+    telling = [b for b in report.calibration if b.n_tracks >= _TELLING_TRACKS]
+    if telling:
+        x, y = [b.confidence for b in telling], [b.accuracy for b in telling]
+        above.plot(x, y, color=BLUE, linewidth=1.8, clip_on=False, zorder=3)
+        error = f"this model, calibration error {report.calibration_error:.3f}"
+        handles[error] = _draw_bins(above, telling, facecolor=BLUE, edgecolor="white")
+    labels = [*handles][::-1]
+    above.legend(
+        [handles[label] for label in labels], labels, loc="upper left", fontsize=9, frameon=False
     )
-    error = f"this model, calibration error {report.calibration_error:.3f}"
-    above.legend([line, perfect], [error, "perfect"], loc="upper left", fontsize=9, frameon=False)
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     bars = below.bar(
         [b.low for b in report.calibration],
@@ -192,12 +213,13 @@ def _draw_folds(axes: Axes, place: int, report: EvaluationReport) -> None:
     folds = report.fold_accuracies
     if not folds:
         gaps = [[report.accuracy - report.low], [report.high - report.accuracy]]
-        axes.errorbar(place, report.accuracy, gaps, fmt="D", color=BLUE, capsize=5)
+        axes.errorbar(report.accuracy, place, xerr=gaps, fmt="D", color=BLUE, capsize=5)
         return
     line = {"color": BLUE, "linewidth": 1.3}
     axes.boxplot(
         [list(folds)],
         positions=[place],
+        orientation="horizontal",
         widths=0.5,
         showfliers=False,
         patch_artist=True,
@@ -209,7 +231,7 @@ def _draw_folds(axes: Axes, place: int, report: EvaluationReport) -> None:
     spread = (
         np.arange(len(folds)) * 0.382 % 1 - 0.5
     ) * 0.34  # points side by side, the same each time
-    axes.scatter(place + spread, folds, s=20, color=INK, edgecolor="white", linewidth=0.6, zorder=3)
+    axes.scatter(folds, place + spread, s=20, color=INK, edgecolor="white", linewidth=0.6, zorder=3)
 
 
 def _describe_comparison(report: EvaluationReport) -> str:
@@ -222,14 +244,15 @@ def _describe_comparison(report: EvaluationReport) -> str:
 
 
 def _draw_chance(axes: Axes, n_genres: int) -> None:
-    axes.axhline(1 / n_genres, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    axes.axvline(1 / n_genres, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate(
         f"chance: 1 of {n_genres} genres",
-        (0.995, 1 / n_genres),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 3),
+        (1 / n_genres, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, 2),
         textcoords="offset points",
-        ha="right",
+        ha="left",
+        va="bottom",
         fontsize=SMALL,
         color="#555555",
     )
@@ -248,9 +271,9 @@ def plot_comparison(reports: Sequence[EvaluationReport], labels: Sequence[str]) 
     Returns
     -------
     matplotlib.figure.Figure
-        One box a recipe (median, quartiles, whiskers within 1.5 times their distance) with its
-        folds as points, and the line of chance. A report without folds is drawn as its accuracy
-        with the 95 % interval.
+        One row a recipe, the first on top: its box (median, quartiles, whiskers within 1.5 times
+        their distance) with its folds as points, and the line of chance. A report without folds is
+        drawn as its accuracy with the 95 % interval.
 
     Raises
     ------
@@ -261,22 +284,19 @@ def plot_comparison(reports: Sequence[EvaluationReport], labels: Sequence[str]) 
     """
     _check_comparable(reports, labels)
     figure = new_figure(
-        max(6.0, 1.05 * len(reports) + 1.6),
-        4.4,
+        7.4,
+        0.42 * len(reports) + 1.0,
         title="Accuracy of each fold",
         subtitle=_describe_comparison(reports[0]),
     )
     axes = figure.add_subplot()
     dress_axes(axes)
-    axes.xaxis.grid(False)
+    axes.yaxis.grid(False)
     for place, report in enumerate(reports):
         _draw_folds(axes, place, report)
     _draw_chance(axes, len(reports[0].genres))
-    names = [plain_label(label) for label in labels]
-    axes.set_xticks(range(len(names)), names)
-    if max(map(len, names)) > 10:
-        for label in axes.get_xticklabels():
-            label.set(rotation=25, ha="right", rotation_mode="anchor")
-    axes.set(xlim=(-0.6, len(names) - 0.4), ylim=(0, 1), ylabel="accuracy")
-    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.set_yticks(range(len(labels)), [plain_label(label, 40) for label in labels])
+    # a little room on either side, so that the points at 0 and at 100 % are whole
+    axes.set(xlim=(-0.02, 1.02), ylim=(len(labels) - 0.4, -0.6), xlabel="accuracy")
+    axes.xaxis.set_major_formatter(percent_tick)
     return figure

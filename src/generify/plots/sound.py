@@ -24,6 +24,7 @@ from generify.plots.style import (
     grid_columns,
     new_figure,
     panel_grid,
+    percent_tick,
     plain_label,
     text_colour,
 )
@@ -34,17 +35,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from generify.prediction import Prediction, TimelineSegment
+    from generify.spectrograms import Spectrogram
 
-__all__ = ["Spectrogram", "plot_spectrograms", "plot_timeline"]
+__all__ = ["plot_spectrograms", "plot_timeline"]
 
-Spectrogram = tuple[str, NDArray[np.floating], float]  # title, dB of shape (n_mels, n_frames), s
 
 _MEL_TICKS = (250, 500, 1000, 2000, 4000, 8000, 16000)
 _DB_RANGE = 80.0
 _MAX_PANELS = 30
 
 _CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between ticks
-_GAP = 1e-3  # seconds; less apart, two segments are neighbours
+_GAP = 1e-3  # seconds; more apart, a line is broken
 _TIMELINE_WIDTH = 10.0
 _COLUMNS = 1200  # of the waveform; more cannot be told apart
 _LETTER_WIDTH = 0.078
@@ -52,9 +53,9 @@ _SMALL_SHARE = 0.02  # mean probability below which a genre goes to the others
 _OTHERS = "#c9c9c9"
 
 
-def _mel_ticks(n_mels: int, sample_rate: int) -> tuple[NDArray[np.floating], list[str]]:
+def _mel_ticks(n_mels: int) -> tuple[NDArray[np.floating], list[str]]:
     """Place round frequencies on the rows of a mel spectrum."""
-    top = sample_rate / 2
+    top = GRID_SAMPLE_RATE / 2
     shown = [hz for hz in _MEL_TICKS if hz < top]
     # row k is centred at the (k + 1)-th of n_mels + 2 points evenly spaced in mel
     places = hz_to_mel(np.array(shown, dtype=float)) * (n_mels + 1) / hz_to_mel(top) - 1
@@ -64,39 +65,34 @@ def _mel_ticks(n_mels: int, sample_rate: int) -> tuple[NDArray[np.floating], lis
 def _check_spectrograms(mels: Sequence[Spectrogram]) -> None:
     if not 1 <= len(mels) <= _MAX_PANELS:
         raise ParameterError(f"expected 1 to {_MAX_PANELS} spectrograms, got {len(mels)}")
-    for title, decibels, seconds in mels:
-        if decibels.ndim != 2 or decibels.size == 0 or not seconds > 0:
+    for mel in mels:
+        if mel.decibels.ndim != 2 or mel.decibels.size == 0 or not mel.duration > 0:
             raise ParameterError(
-                f"expected dB of shape (n_mels, n_frames) over some seconds for {title!r}, got "
-                f"shape {decibels.shape} over {seconds:g} s"
+                f"expected dB of shape (n_mels, n_frames) over some seconds for {mel.title!r}, "
+                f"got shape {mel.decibels.shape} over {mel.duration:g} s"
             )
 
 
 def _draw_mel(axes: Axes, mel: Spectrogram, loudest: float) -> Any:
-    _, decibels, seconds = mel
     dress_axes(axes, grid=False)
     return axes.imshow(
-        decibels,
+        mel.decibels,
         origin="lower",
         aspect="auto",
         cmap="magma",
         vmin=loudest - _DB_RANGE,
         vmax=loudest,
-        extent=(0, seconds, -0.5, len(decibels) - 0.5),
+        extent=(0, mel.duration, -0.5, len(mel.decibels) - 0.5),
     )
 
 
-def plot_spectrograms(
-    mels: Sequence[Spectrogram], *, sample_rate: int = GRID_SAMPLE_RATE
-) -> Figure:
+def plot_spectrograms(mels: Sequence[Spectrogram]) -> Figure:
     """Draw mel spectrograms side by side on one scale of colour.
 
     Parameters
     ----------
-    mels : sequence of (str, ndarray of shape (n_mels, n_frames), float)
-        Title, dB and length in seconds of each; the bands reach from 0 Hz to half the sample rate.
-    sample_rate : int
-        Hz.
+    mels : sequence of Spectrogram
+        At most 30.
 
     Returns
     -------
@@ -122,14 +118,14 @@ def plot_spectrograms(
         subtitle="Loudness of each pitch over time; brighter is louder.",
     )
     panels = panel_grid(figure, len(mels))
-    loudest = max(float(np.max(decibels)) for _, decibels, _ in mels)
+    loudest = max(float(np.max(mel.decibels)) for mel in mels)
     letters = int(width / columns / 0.095)
     for number, (axes, mel) in enumerate(zip(panels, mels, strict=True)):
         image = _draw_mel(axes, mel, loudest)
-        axes.set_title(plain_label(mel[0], letters), fontsize=9.5, color=INK)
-        places, names = _mel_ticks(len(mel[1]), sample_rate)
+        axes.set_title(plain_label(mel.title, letters), fontsize=9.5, color=INK)
+        places, names = _mel_ticks(len(mel.decibels))
         axes.set_yticks(places, names if number % columns == 0 else [""] * len(names))
-        axes.set_ylim(-0.5, len(mel[1]) - 0.5)
+        axes.set_ylim(-0.5, len(mel.decibels) - 0.5)
     figure.supxlabel("seconds", fontsize=9, color=INK)
     bar = figure.colorbar(image, ax=panels, aspect=12 * rows, pad=0.015)
     bar.set_label("dB", fontsize=9)
@@ -154,17 +150,6 @@ def _clock_axis(axes: Axes, duration: float) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(_clock))
     axes.set_xlim(0, duration)
     axes.set_xlabel("time (mm:ss)" if duration < 3600 else "time (h:mm:ss)", fontsize=9)
-
-
-def _runs(timeline: Sequence[TimelineSegment]) -> list[tuple[float, float, str]]:
-    """Join neighbouring segments of one genre: start, end, genre."""
-    runs: list[tuple[float, float, str]] = []
-    for segment in timeline:
-        if runs and runs[-1][2] == segment.genre and segment.start - runs[-1][1] < _GAP:
-            runs[-1] = (runs[-1][0], segment.end, segment.genre)
-        else:
-            runs.append((segment.start, segment.end, segment.genre))
-    return runs
 
 
 def _steps(
@@ -195,21 +180,21 @@ def _probabilities(timeline: Sequence[TimelineSegment]) -> dict[str, NDArray[np.
     }
 
 
-def _draw_band(axes: Axes, runs: list[tuple[float, float, str]], colours: dict[str, str]) -> None:
+def _draw_band(axes: Axes, passages: Sequence[TimelineSegment], colours: dict[str, str]) -> None:
     duration = axes.get_xlim()[1]
     inches = _TIMELINE_WIDTH - 1.1
-    for start, end, genre in runs:
-        axes.broken_barh([(start, end - start)], (0, 1), facecolors=colours[genre])
-        name = plain_label(genre, 18)
-        if len(name) * _LETTER_WIDTH + 0.1 < (end - start) / duration * inches:
+    for p in passages:
+        axes.broken_barh([(p.start, p.end - p.start)], (0, 1), facecolors=colours[p.genre])
+        name = plain_label(p.genre, 18)
+        if len(name) * _LETTER_WIDTH + 0.1 < (p.end - p.start) / duration * inches:
             axes.text(
-                (start + end) / 2,
+                (p.start + p.end) / 2,
                 0.48,
                 name,
                 ha="center",
                 va="center",
                 fontsize=SMALL,
-                color=text_colour(colours[genre]),
+                color=text_colour(colours[p.genre]),
             )
     axes.set(ylim=(0, 1), yticks=[])
     axes.spines[:].set_visible(False)
@@ -235,7 +220,7 @@ def _draw_areas(
         handles[name] = axes.fill_between(x, low, high, color=colour, linewidth=0)
         below = below + height
     axes.set(ylim=(0, 1), ylabel="probability")
-    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.yaxis.set_major_formatter(percent_tick)
     return handles
 
 
@@ -243,7 +228,7 @@ def _draw_envelope(
     axes: Axes,
     samples: NDArray[np.floating],
     sample_rate: float,
-    runs: list[tuple[float, float, str]],
+    passages: Sequence[TimelineSegment],
     colours: dict[str, str],
 ) -> None:
     """Draw lowest and highest sample of each of at most 1,200 columns."""
@@ -252,8 +237,8 @@ def _draw_envelope(
     columns = columns.reshape(-1, per_column)
     times = (np.arange(len(columns)) + 0.5) * per_column / sample_rate
     shades = np.full(len(columns), _OTHERS, dtype=object)
-    for start, end, genre in runs:
-        shades[(times >= start) & (times < end)] = colours[genre]
+    for passage in passages:
+        shades[(times >= passage.start) & (times < passage.end)] = colours[passage.genre]
     axes.vlines(times, columns.min(axis=1), columns.max(axis=1), colors=shades, linewidth=0.8)
     loudest = float(np.abs(samples).max()) or 1.0
     axes.set(ylim=(-1.05 * loudest, 1.05 * loudest), yticks=[], ylabel="waveform")
@@ -265,8 +250,8 @@ def _timeline_title(prediction: Prediction) -> str:
     name = plain_label(PurePath(prediction.path).name, 50)
     sure = format_sure(prediction.confidence)
     if prediction.genre is None:
-        closest = plain_label(prediction.genres[0].genre) if prediction.genres else "none"
-        return f"{name}: unknown, closest {closest} ({sure})"
+        nearest = plain_label(prediction.genres[0].genre) if prediction.genres else "none"
+        return f"{name}: unknown, nearest {nearest}" + ("" if prediction.doubt else f" ({sure})")
     return f"{name}: {plain_label(prediction.genre)} ({sure})"
 
 
@@ -320,7 +305,7 @@ def plot_timeline(
     timeline = _check_timeline(prediction, samples, sample_rate)
     duration = max(prediction.duration, timeline[-1].end)
     genres = {g.genre for g in prediction.genres} | {s.genre for s in timeline}
-    colours, runs = genre_colours(genres), _runs(timeline)
+    colours, passages = genre_colours(genres), prediction.passages
     with_wave = samples is not None
     figure = new_figure(
         _TIMELINE_WIDTH,
@@ -335,8 +320,8 @@ def plot_timeline(
         dress_axes(axes, grid=axes is panels[-1])
     _clock_axis(panels[-1], duration)
     if samples is not None and sample_rate:
-        _draw_envelope(panels[0], samples, sample_rate, runs, colours)
-    _draw_band(panels[-2], runs, colours)
+        _draw_envelope(panels[0], samples, sample_rate, passages, colours)
+    _draw_band(panels[-2], passages, colours)
     handles = _draw_areas(panels[-1], timeline, colours)
     panels[-1].legend(
         handles.values(),

@@ -5,8 +5,8 @@ program draws; white ground, no letter under 8 points; sizes in inches. A genre 
 given by its place among the sorted names, so it keeps it from figure to figure.
 
 In it: :data:`PALETTE`, :func:`genre_colours`, :func:`text_colour`, :func:`plain_label`,
-:func:`describe_measurement`, :func:`new_figure`, :func:`panel_grid`, :func:`dress_axes`,
-:func:`render_figure`, :func:`save_figure`.
+:func:`describe_measurement`, :func:`percent_tick`, :func:`new_figure`, :func:`panel_grid`,
+:func:`dress_axes`, :func:`render_figure`, :func:`save_figure`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
+import unicodedata
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING
 from generify.atomic import replacing
 from generify.errors import GenerifyError, MissingExtraError, ParameterError
 from generify.evaluation import EvaluationReport
+from generify.percent import format_tenths
+from generify.plots.fonts import lend_fonts, quiet_fonts, spell_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +45,7 @@ __all__ = [
     "grid_columns",
     "new_figure",
     "panel_grid",
+    "percent_tick",
     "plain_label",
     "render_figure",
     "save_figure",
@@ -137,15 +141,20 @@ def text_colour(ground: str) -> str:
     return "white" if luminance < 0.22 else INK
 
 
+def _columns(line: str) -> int:
+    """Count letters, those of Chinese, Japanese and Korean twice: they are as wide as two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+
+
 def plain_label(text: str, length: int = _LABEL_LENGTH) -> str:
-    """Make a name safe to draw: one line, of bounded length, never read as a formula.
+    """Make a name safe to draw: one line, of bounded length, never read as a formula, no boxes.
 
     Parameters
     ----------
     text : str
         Name of a genre or a file.
     length : int
-        Most letters.
+        Most letters; wide ones count twice.
 
     Returns
     -------
@@ -157,9 +166,11 @@ def plain_label(text: str, length: int = _LABEL_LENGTH) -> str:
     >>> plain_label("a very long name indeed", 10)
     'a very lo…'
     """
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    if len(line) > length:
-        line = line[: length - 1].rstrip() + "…"
+    line = spell_out(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+    if _columns(line) > length:
+        while _columns(line) >= length:
+            line = line[:-1]
+        line = line.rstrip() + "…"
     escaped = line.replace("$", r"\$")
     # matplotlib leaves names that begin with an underscore out of legends
     return f" {escaped}" if escaped.startswith("_") else escaped
@@ -182,9 +193,45 @@ def describe_measurement(report: EvaluationReport) -> str:
     trained = f", trained on {experiment.n_train}" if experiment.n_train else ""
     return (
         f"{plain_label(experiment.recipe, 60)} on {plain_label(experiment.dataset, 40)}, split "
-        f"“{plain_label(experiment.split, 40)}”: accuracy {report.accuracy:.1%} (95% interval "
-        f"{report.low:.1%} to {report.high:.1%}) on {report.n_tracks} tracks{trained}"
+        f"“{plain_label(experiment.split, 40)}”: accuracy {format_tenths(report.accuracy)} (95 % "
+        f"interval {100 * report.low:.1f} to {100 * report.high:.1f}) on {report.n_tracks} "
+        f"tracks{trained}"
     )
+
+
+def percent_tick(value: float, _position: object = None) -> str:
+    """Label a tick of an axis of shares.
+
+    Parameters
+    ----------
+    value : float
+        0 to 1.
+    _position : object
+        Which tick it is; matplotlib gives it.
+
+    Returns
+    -------
+    str
+        Whole percent.
+
+    Examples
+    --------
+    >>> percent_tick(0.6)
+    '60 %'
+    """
+    return f"{100 * value:.0f} %"
+
+
+def _wrap_evenly(text: str, width: int) -> list[str]:
+    """Break a text into as few lines as it takes, none of them much shorter than the others."""
+    text = text.replace(" %", "\N{NO-BREAK SPACE}%")
+    lines = textwrap.wrap(text, width)
+    for narrower in range(width - 1, 0, -1):
+        tried = textwrap.wrap(text, narrower)
+        if len(tried) > len(lines):
+            break
+        lines = tried
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def new_figure(width: float, height: float, *, title: str, subtitle: str) -> Figure:
@@ -214,7 +261,7 @@ def new_figure(width: float, height: float, *, title: str, subtitle: str) -> Fig
         from matplotlib.figure import Figure
     except ModuleNotFoundError as err:
         raise MissingExtraError.for_extra("train", "matplotlib") from err
-    lines = textwrap.wrap(subtitle, max(20, int((width - 0.2) / _LETTER_WIDTH)))
+    lines = _wrap_evenly(subtitle, max(20, int((width - 0.2) / _LETTER_WIDTH)))
     head = 0.42 + _LINE_HEIGHT * len(lines)
     figure = Figure(figsize=(width, height + head), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -224,6 +271,7 @@ def new_figure(width: float, height: float, *, title: str, subtitle: str) -> Fig
     figure.text(left, 1 - 0.1 / total, title, fontsize=12, fontweight="bold", color=INK, va="top")
     below = 1 - 0.34 / total
     figure.text(left, below, "\n".join(lines), fontsize=SMALL, color="#444444", va="top")
+    lend_fonts(figure)  # for those who save it by themselves
     return figure
 
 
@@ -324,9 +372,8 @@ def render_figure(figure: Figure, file_format: str = "png") -> bytes:
         )
     dated = {"png": None, "svg": "Date", "pdf": "CreationDate"}[file_format]
     content = io.BytesIO()
-    with warnings.catch_warnings():
-        # names in scripts that the font lacks are drawn as boxes; the page spells them out
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    lend_fonts(figure)
+    with warnings.catch_warnings(), quiet_fonts():
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
         figure.savefig(
             content, format=file_format, dpi=_DPI, metadata={dated: None} if dated else None

@@ -1,7 +1,8 @@
 """Finding songs: files as they are given, folders searched to the bottom.
 
 In it: :func:`find_songs`, :func:`look_for_songs`, :class:`FoundSongs`; refusing to begin:
-:func:`check_any_there`, :func:`no_song_in`; :func:`is_address` tells what lies on no disk.
+:func:`check_any_there`, :func:`no_song_in`; :func:`is_address` tells what lies on no disk,
+:func:`is_folder` what can be looked into.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 
 from generify.datasets.listing import list_files, songs_of
 from generify.errors import DatasetError, Failure, ParameterError
+from generify.other_kinds import is_url
 
 __all__ = [
     "FoundSongs",
     "check_any_there",
     "find_songs",
     "is_address",
+    "is_folder",
     "look_for_songs",
     "no_song_in",
 ]
@@ -135,7 +138,7 @@ def look_for_songs(paths: Iterable[str | Path]) -> FoundSongs:
     found: dict[Path, None] = {}
     failures: list[Failure] = []
     for path in map(Path, paths):
-        if not _is_folder(path):
+        if not is_folder(path):
             found[path] = None
             continue
         below = _songs_below(path)
@@ -159,10 +162,24 @@ def check_any_there(found: FoundSongs) -> None:
     """
     if not any(os.path.lexists(path) for path in found.files):
         names = ", ".join(str(path) for path in found.files)
-        raise ParameterError(f"there is no file or folder {names}", hint=_HINT)
+        if any(map(is_url, found.files)):
+            raise ParameterError(f"URLs are not read: {names}", hint="download the song first")
+        raise ParameterError(f"there is no file or folder {names}", hint="check the path")
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Tell a folder that can be looked at.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    bool
+        False also where nobody may look, or there can be no such name.
+    """
     try:
         return path.is_dir()
     except OSError:  # a name longer than any file's, for one

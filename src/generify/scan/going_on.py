@@ -1,29 +1,32 @@
 """What an earlier scan left: whether it may be gone on with, and by whom.
 
 In it: :func:`locked`, :func:`check_complete`, :func:`old_results`, :func:`other_kind`,
-:func:`lying_elsewhere`.
+:func:`lying_elsewhere`, :func:`not_looked_into`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from generify.atomic import cure_for
-from generify.errors import ParameterError
+from generify.errors import Failure, ParameterError
 from generify.prediction import Prediction
 from generify.results import ResultsError, SongResult, read_song_results
-from generify.scan.finding import is_address
+from generify.scan.finding import is_address, is_folder
 from generify.scan.journal import ScanKind
 
-if TYPE_CHECKING:
-    from generify.scan.scanning import Scan
-
-__all__ = ["check_complete", "locked", "lying_elsewhere", "old_results", "other_kind"]
+__all__ = [
+    "check_complete",
+    "locked",
+    "lying_elsewhere",
+    "not_looked_into",
+    "old_results",
+    "other_kind",
+]
 
 _LOCK = ".lock"
 _ANEW = "--again listens to everything anew; or choose another output"
@@ -72,14 +75,16 @@ def locked(output: Path) -> Iterator[None]:
         lock.release()
 
 
-def check_complete(scan: Scan, kind: ScanKind | None = None) -> None:
-    """Take a complete output for what a scan asks for, or refuse.
+def check_complete(output: Path, songs: Sequence[str], kind: ScanKind) -> None:
+    """Refuse a complete output that is not what a scan asks for.
 
     Parameters
     ----------
-    scan : Scan
-        Is complete afterwards.
-    kind : ScanKind, optional
+    output : Path
+        The file.
+    songs : sequence of str
+        Paths of what was found.
+    kind : ScanKind
         What is asked for; only the model's name and version can be compared, as nothing else is in
         an output.
 
@@ -90,15 +95,14 @@ def check_complete(scan: Scan, kind: ScanKind | None = None) -> None:
     ResultsError
         When it holds something else.
     """
-    known = {result.path for result in old_results(scan.output, kind)}
-    missing = [path for path in scan.songs if path not in known]
+    known = {result.path for result in old_results(output, kind)}
+    missing = [path for path in songs if path not in known]
     if missing:
         raise ParameterError(
-            f"{scan.output} is complete, but {len(missing)} of {len(scan.songs)} songs found are "
+            f"{output} is complete, but {len(missing)} of {len(songs)} songs found are "
             f"not in it, such as {missing[0]}",
             hint="--changed listens to what is new or altered; or choose another output",
         )
-    scan.complete = True
 
 
 def old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
@@ -133,13 +137,18 @@ def old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
     return checked()
 
 
-def lying_elsewhere(given: Iterable[str | Path]) -> Callable[[str], bool]:
+def lying_elsewhere(
+    given: Iterable[str | Path], unseen: Iterable[str | Path] = ()
+) -> Callable[[str], bool]:
     """Give what tells the songs that lie neither at nor below the given paths.
 
     Parameters
     ----------
     given : iterable of str or Path
         Files, folders and addresses.
+    unseen : iterable of str or Path
+        What lies among them but was not looked into: songs below are not known to be gone, so they
+        lie elsewhere.
 
     Returns
     -------
@@ -152,10 +161,13 @@ def lying_elsewhere(given: Iterable[str | Path]) -> Callable[[str], bool]:
     ['ab/2.mp3']
     >>> list(filter(lying_elsewhere(["s3://a/"]), ["s3://a/1.mp3", "s3://ab/2.mp3", "a/1.mp3"]))
     ['s3://ab/2.mp3', 'a/1.mp3']
+    >>> list(filter(lying_elsewhere(["a"], unseen=["a/b"]), ["a/1.mp3", "a/b/2.mp3"]))
+    ['a/b/2.mp3']
     """
     names = [str(path) for path in given]
     addresses = tuple(f"{name.rstrip('/')}/" for name in names if is_address(name))
     roots = {place for name in names if not is_address(name) for place in _places(Path(name))}
+    hidden = {place for name in unseen for place in _places(Path(name))}
     below: dict[Path, bool] = {}  # by folder, as links are looked up on the disk
 
     def lies_elsewhere(song: str) -> bool:
@@ -163,11 +175,32 @@ def lying_elsewhere(given: Iterable[str | Path]) -> Callable[[str], bool]:
             return not f"{song}/".startswith(addresses)
         path = Path(song)
         if path.parent not in below:
-            places = _places(path.parent)
-            below[path.parent] = any(p in roots for at in places for p in (at, *at.parents))
+            places = {p for at in _places(path.parent) for p in (at, *at.parents)}
+            below[path.parent] = not roots.isdisjoint(places) and hidden.isdisjoint(places)
         return not (below[path.parent] or path.absolute() in roots)
 
     return lies_elsewhere
+
+
+def not_looked_into(
+    given: Iterable[str | Path], failures: Iterable[Failure]
+) -> tuple[str | Path, ...]:
+    """Name the places below which there may be songs although none were found.
+
+    Parameters
+    ----------
+    given : iterable of str or Path
+        Files, folders and addresses.
+    failures : iterable of Failure
+        What was found among them and could not be looked into.
+
+    Returns
+    -------
+    tuple of str or Path
+        Folders that may not be read, and whatever is not there, such as a disk that is not mounted.
+    """
+    gone = (path for path in given if not is_folder(Path(path)))
+    return (*gone, *(failure.path for failure in failures))
 
 
 def _places(path: Path) -> tuple[Path, Path]:
@@ -204,7 +237,7 @@ def other_kind(begun: ScanKind, asked: ScanKind, scan: str) -> ParameterError:
             f"the model {begun.model} {begun.model_version}, "
             f"not with {asked.model} {asked.model_version}"
         )
-    elif begun.fingerprint != asked.fingerprint:
+    elif begun.checksum != asked.checksum:
         what = f"another model that is called {begun.model} {begun.model_version} too"
     else:
         what = f"min-confidence {begun.min_confidence:g}, not with {asked.min_confidence:g}"

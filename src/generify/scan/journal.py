@@ -5,12 +5,11 @@ where an earlier scan's output is brought up to date, that scan's results, then 
 is heard. A line counts when it is whole: what a kill or a power cut tore is cut off, and its song
 is heard again. Positions of lines are kept in memory, the lines are not.
 
-In it: :class:`Journal`, :class:`ScanKind`, :class:`OldSong`.
+In it: :class:`Journal`, :class:`ScanHead`, :class:`ScanKind`, :class:`OldSong`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -25,7 +24,7 @@ from generify.model import GenreModel
 from generify.results import ResultsError, SongResult
 from generify.scan.listening import FileState
 
-__all__ = ["GO_ON_HINT", "Journal", "OldSong", "ScanKind"]
+__all__ = ["GO_ON_HINT", "Journal", "OldSong", "ScanHead", "ScanKind"]
 
 _FORMAT = 1
 # What reading a damaged line may raise; lists in lists in lists the last.
@@ -41,7 +40,7 @@ class ScanKind:
     ----------
     model, model_version : str
         The model.
-    fingerprint : str
+    checksum : str
         Hash of the model's file.
     min_confidence : float
         Weaker answers are given as unknown.
@@ -49,7 +48,7 @@ class ScanKind:
 
     model: str
     model_version: str
-    fingerprint: str
+    checksum: str
     min_confidence: float
 
     @classmethod
@@ -68,8 +67,7 @@ class ScanKind:
         ScanKind
             With the hash of the model's file.
         """
-        fingerprint = hashlib.sha256(model.graph).hexdigest()
-        return cls(model.card.name, model.card.version, fingerprint, min_confidence)
+        return cls(model.card.name, model.card.version, model.checksum, min_confidence)
 
 
 @dataclass(frozen=True)
@@ -110,10 +108,22 @@ class OldSong:
 
 
 @dataclass(frozen=True)
-class _Head:
+class ScanHead:
+    """What stands before all that was heard.
+
+    Attributes
+    ----------
+    kind : ScanKind
+        What the scan is.
+    key : str
+        Names the scan, for the history.
+    anew : bool
+        Whether it was begun although there was a complete output.
+    """
+
     kind: ScanKind
-    anew: bool
     key: str
+    anew: bool = False
 
 
 class Journal:
@@ -195,13 +205,13 @@ class Journal:
             stream.writelines(_line({"old": result.to_dict()}) for result in old)
         return cls(path)
 
-    def _read_head(self, lines: BinaryIO) -> _Head:
+    def _read_head(self, lines: BinaryIO) -> ScanHead:
         try:
             values = json.loads(lines.readline())
             if values.pop("scan") != _FORMAT:
                 raise ValueError("of another format")
             anew, key = bool(values.pop("anew")), str(values.pop("key"))
-            return _Head(ScanKind(**values), anew, key)
+            return ScanHead(ScanKind(**values), key, anew)
         except _UNFIT as err:
             raise ResultsError(
                 f"{self.path} is no journal of a scan that this Generify can go on with",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from generify.content import content_hash
+from generify.content import identify
 from generify.errors import AudioDecodeError, Failure, GenerifyError, ModelError, ParameterError
 from generify.model import GenreModel
 from generify.prediction import Prediction, predict
@@ -190,7 +190,7 @@ def listen(
         When the model cannot be used: then no other song will do better.
     """
     state = FileState.of(path)
-    recording = _identify(path) if state.size else None
+    recording = identify(path) if state.size else None
     if recording in known:
         return Recognised(path, recording, state.size, state.modified)
     answer: Prediction | Failure
@@ -210,10 +210,3 @@ def _too_large(path: str) -> AudioDecodeError:
         f"{path}: needs more memory than a song may take",
         hint="cut it, or lower its sample rate or number of channels",
     )
-
-
-def _identify(path: str) -> str | None:
-    try:
-        return content_hash(path)
-    except AudioDecodeError:
-        return None  # what is wrong with it is said better by who listens to it

@@ -36,7 +36,14 @@ from generify.results import (
     write_song_results,
 )
 from generify.scan.finding import FoundSongs, check_any_there, find_songs
-from generify.scan.going_on import check_complete, locked, lying_elsewhere, old_results, other_kind
+from generify.scan.going_on import (
+    check_complete,
+    locked,
+    lying_elsewhere,
+    not_looked_into,
+    old_results,
+    other_kind,
+)
 from generify.scan.journal import GO_ON_HINT, Journal, ScanKind
 from generify.scan.listening import FileState, Recognised
 from generify.scan.summary import ScanSummary, Tally
@@ -158,7 +165,8 @@ class Scan:
             stack.enter_context(locked(self.output))
             journal = _open_journal(self.output, kind, self._settings.redo)
             if journal is None:
-                check_complete(self, kind)
+                check_complete(self.output, self.songs, kind)
+                self.complete = True
             else:
                 self._go_on(stack.enter_context(journal), given)
             yield
@@ -169,7 +177,7 @@ class Scan:
         if journal.old:  # else the output is to hold what is given, and nothing else
             known = {*self._songs, *(failure.path for failure in self._failures)}
             lines = {path: old.position for path, old in journal.old.items()} | journal.heard
-            lies_elsewhere = lying_elsewhere(given)
+            lies_elsewhere = lying_elsewhere(given, not_looked_into(given, self._failures))
             self._elsewhere = tuple(
                 line for path, line in lines.items() if path not in known and lies_elsewhere(path)
             )
@@ -209,13 +217,14 @@ class Scan:
             for old in self._journal.old.values()
             if old.recording is not None and not old.failed and old.position not in kept
         }
-        setup = WorkerSetup(
-            self._model.graph, self._model.card.name, self._settings.min_confidence,
-            frozenset(unseen),
-        )  # fmt: skip
-        with closing(self._hear(todo, setup)) as heard:
+        with closing(self._hear(todo, self._setup(unseen))) as heard:
             for song in heard:
                 yield self._write_down(song, unseen)
+
+    def _setup(self, known: Iterable[str]) -> WorkerSetup:
+        """Say what whoever listens needs; known recordings need not be heard again."""
+        card, least = self._model.card, self._settings.min_confidence
+        return WorkerSetup(self._model.graph, card.name, least, frozenset(known))
 
     def _hear(self, todo: Sequence[str], setup: WorkerSetup) -> Generator[Heard, None, None]:
         jobs = min(self._settings.jobs or n_cores(), len(todo))

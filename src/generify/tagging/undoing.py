@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from generify.atomic import cure_for
@@ -24,15 +25,20 @@ __all__ = ["undo"]
 
 _State = tuple[str, tuple[str, ...]]
 """Hash and genres of a file before a replacement."""
+_Step = Callable[[Entry, Iterable[_State]], TagChange]
 
 
-def undo(journal: str | Path | None = None) -> Iterator[TagChange | Failure]:
+def undo(
+    journal: str | Path | None = None, *, dry_run: bool = False
+) -> Iterator[TagChange | Failure]:
     """Bring back the files that a run of tagging changed.
 
     Parameters
     ----------
     journal : str or Path, optional
         The run's journal; the latest run's by default.
+    dry_run : bool
+        Whether to tell what would be brought back, and change nothing.
 
     Yields
     ------
@@ -55,12 +61,14 @@ def undo(journal: str | Path | None = None) -> Iterator[TagChange | Failure]:
     with _alone(path):
         states = _states(read_journal(path))
         all_back = True
-        swept: set[Path] = set()
+        undo_one: _Step = (
+            partial(_foresee, left={}) if dry_run else partial(_bring_back, swept=set())
+        )
         for entry in read_journal(path):
-            result = _undo_entry(entry, states, swept)
+            result = _undo_entry(entry, states, undo_one)
             all_back &= not isinstance(result, Failure)
             yield result
-        if all_back:
+        if all_back and not dry_run:
             path.unlink(missing_ok=True)
 
 
@@ -88,14 +96,14 @@ def _states(entries: Iterable[Entry | Failure]) -> dict[str, deque[_State]]:
 
 
 def _undo_entry(
-    entry: Entry | Failure, states: dict[str, deque[_State]], swept: set[Path]
+    entry: Entry | Failure, states: dict[str, deque[_State]], undo_one: _Step
 ) -> TagChange | Failure:
     if isinstance(entry, Failure):
         return entry
     earlier = tuple(states[entry.path])  # its own and those of the entries before it
     states[entry.path].popleft()
     try:
-        return _bring_back(entry, earlier, swept)
+        return undo_one(entry, earlier)
     except TagError as err:
         return Failure.from_error(entry.path, err)
     except OSError as err:
@@ -103,6 +111,15 @@ def _undo_entry(
         message = f"{entry.path}: cannot be brought back ({reason})"
         error = TagError(message, hint=cure_for(err, "make the file and its folder writable"))
         return Failure.from_error(entry.path, error)
+
+
+def _foresee(entry: Entry, earlier: Iterable[_State], left: dict[str, str]) -> TagChange:
+    """Tell what would be brought back; what earlier steps would leave is no file to be read."""
+    now = left.get(entry.path) or file_digest(Target.check(entry.path).path)
+    if now != entry.hash_after:
+        return _leave(entry.path, now, earlier)
+    left[entry.path] = entry.hash_before
+    return TagChange(entry.path, entry.genres, entry.genres_before, Reason.BROUGHT_BACK)
 
 
 def _bring_back(entry: Entry, earlier: Iterable[_State], swept: set[Path]) -> TagChange:

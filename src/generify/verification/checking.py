@@ -17,6 +17,7 @@ from generify.cache import FeatureCache
 from generify.content import file_digest
 from generify.datasets import DatasetFacts
 from generify.duplicates import FingerprintStore
+from generify.other_kinds import name_kind_of_file
 from generify.verification.doubles import Double, Doubles
 from generify.verification.findings import KINDS, Finding, VerificationReport
 from generify.verification.inventory import Inventory, Song, take_inventory
@@ -50,7 +51,6 @@ _FORMATS = MappingProxyType(
         ".wv": ("WAVPACK",),
     }
 )
-_HEAD_BYTES = 1024
 _UNNOTICED = "not noticed in this copy"
 _PUBLISHED_FAULTS = frozenset({"missing", "corrupt", "short", "silent", "clipped"})
 
@@ -142,8 +142,9 @@ def _judge(song: Song, recording: Recording, forged: str) -> Iterator[Finding]:
         return Finding(kind, song.track, song.path, detail)
 
     if recording.complaint:
-        text = "" if recording.format else _kind_of_text(song.path)
-        yield found("misnamed", text) if text else found("corrupt", recording.complaint)
+        kind = "" if recording.format else name_kind_of_file(song.path)
+        fault = ("misnamed", f"is {kind}, no audio") if kind else ("corrupt", recording.complaint)
+        yield found(*fault)
         return
     if forged:
         yield found("corrupt", forged)
@@ -155,19 +156,6 @@ def _judge(song: Song, recording: Recording, forged: str) -> Iterator[Finding]:
         yield found("silent", f"{share} is below -80 dBFS")
     if recording.clipped >= _CLIPPED:
         yield found("clipped", f"{100 * recording.clipped:.1f} % of its samples are at full scale")
-
-
-def _kind_of_text(path: str) -> str:
-    """Tell whether a file that is no audio is a text, as failed downloads are."""
-    try:
-        with Path(path).open("rb") as stream:
-            text = stream.read(_HEAD_BYTES).decode("utf-8", errors="ignore")
-    except OSError:
-        return ""
-    if not text or not all(letter.isprintable() or letter.isspace() for letter in text):
-        return ""
-    is_page = text.lstrip().lower().startswith(("<!doctype html", "<html"))
-    return "is a web page, no audio" if is_page else "is a text, no audio"
 
 
 def _usual(durations: Sequence[float]) -> float:
@@ -234,6 +222,9 @@ def _report(
         n_files=len(songs),
         findings=tuple(known),
         n_of_genre={genre: counts[genre] for genre in inventory.genres},
+        n_here=inventory.n_here,
+        is_part=inventory.is_part,
+        n_missing_of_genre=inventory.n_missing_of_genre,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,8 @@ __all__ = ["KINDS", "Finding", "VerificationReport"]
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
-        "missing": "a track of the published dataset, or of its checksum list, that is not here",
+        "missing": "a track of the (nearly) whole published dataset, or of its checksum list, that "
+        "is not here",
         "extra": "a song that is no track of the dataset, or a second file of one",
         "misnamed": "a song in the folder of another genre, or a file that is not what its name "
         "says",
@@ -79,6 +80,13 @@ class VerificationReport:
         Seconds that were heard.
     usual : float
         Length of most songs in seconds; 0 when they are of all lengths.
+    n_here : int or None
+        Tracks of the published dataset that are here.
+    is_part : bool
+        Whether less than nine in ten of its tracks are here: then it is taken for somebody's choice
+        from it, and what is not here is counted instead of found missing.
+    n_missing_of_genre : mapping of str to int
+        Genre → tracks of the published dataset that are not here, where names tell their genres.
     """
 
     root: str
@@ -90,6 +98,9 @@ class VerificationReport:
     n_of_genre: Mapping[str, int]
     duration: float = 0.0
     usual: float = 0.0
+    n_here: int | None = None
+    is_part: bool = False
+    n_missing_of_genre: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n_of_kind(self) -> dict[str, int]:
@@ -115,6 +126,9 @@ class VerificationReport:
             "dataset": self.dataset,
             "title": self.title,
             "n_expected": self.n_expected,
+            "n_here": self.n_here,
+            "is_part": self.is_part,
+            "n_missing_of_genre": dict(self.n_missing_of_genre),
             "n_files": self.n_files,
             "duration": round(self.duration, 1),
             "usual": round(self.usual, 2),

@@ -6,11 +6,13 @@ In it: :func:`take_inventory`, :class:`Inventory`, :class:`Song`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from generify.datasets import KNOWN, DatasetFacts, KnownDataset, Track, known_dataset
+from generify.datasets.base import is_nearly_whole
 from generify.datasets.listing import (
     Listing,
     bare_name,
@@ -64,6 +66,13 @@ class Inventory:
         What is missing, extra or in the wrong folder.
     genres : tuple of str
         Of the published dataset, or found.
+    n_here : int or None
+        Tracks of the published dataset that are here.
+    is_part : bool
+        Whether so many of its tracks are not here that it is somebody's choice from it: then they
+        are no findings.
+    n_missing_of_genre : mapping of str to int
+        Genre → tracks of the published dataset that are not here, where names tell their genres.
     """
 
     name: str
@@ -71,6 +80,9 @@ class Inventory:
     songs: tuple[Song, ...]
     findings: tuple[Finding, ...]
     genres: tuple[str, ...]
+    n_here: int | None = None
+    is_part: bool = False
+    n_missing_of_genre: Mapping[str, int] = field(default_factory=dict)
 
 
 def list_songs(root: str | Path) -> tuple[Listing, tuple[PurePosixPath, ...]]:
@@ -126,21 +138,45 @@ def take_inventory(root: str | Path, dataset: str | None = None) -> Inventory:
         When it cannot be read, or no dataset has this name.
     """
     listing, files = list_songs(root)
-    known = _recognise(files) if dataset is None else known_dataset(dataset)
+    wanted = KNOWN if dataset is None else (known_dataset(dataset),)
+    known = _recognise(files, wanted) if dataset is None else wanted[0]
+    if known is None or not any(map(known.track_of, files)):
+        listing, files, known = _as_one_genre(listing, files, wanted) or (listing, files, known)
     if known is None:
         return _of_folders(listing, files)
     return _of_published(listing, files, known)
 
 
-def _recognise(files: Iterable[PurePosixPath]) -> KnownDataset | None:
+def _recognise(
+    files: Iterable[PurePosixPath], wanted: Iterable[KnownDataset]
+) -> KnownDataset | None:
     """Tell a published dataset even where some of its songs lie in wrong folders."""
     songs = [file for file in files if has_audio_suffix(file)]
-    for known in KNOWN:
+    for known in wanted:
         n_placed = sum(known.track_of(file) is not None for file in songs)
         n_strayed = sum(_right_place(file, known) is not None for file in songs)
         if n_placed and 2 * (n_placed + n_strayed) > len(songs):
             return known
     return None
+
+
+def _as_one_genre(
+    listing: Listing, files: Sequence[PurePosixPath], wanted: Iterable[KnownDataset]
+) -> tuple[Listing, tuple[PurePosixPath, ...], KnownDataset] | None:
+    """Look at a folder from above, where it is one genre of a published dataset."""
+    name = listing.root.resolve().name
+    root = listing.root if listing.root.name == name else listing.root.resolve()
+    placed = tuple(PurePosixPath(name, file) for file in files)
+    known = _recognise(placed, wanted)
+    if known is None or not any(t.genre for t in map(known.track_of, placed) if t is not None):
+        return None
+    above = replace(
+        listing,
+        root=root.parent,
+        files=tuple(PurePosixPath(name, file) for file in listing.files),
+        folders=(name,),
+    )
+    return above, placed, known
 
 
 def _right_place(file: PurePosixPath, known: KnownDataset) -> Track | None:
@@ -160,7 +196,7 @@ def _of_published(
     checksums = read_checksums(listing)
     genre_of = {str(track.path): track.genre for track in dataset.tracks}
     refused = {failure.path: failure.message for failure in dataset.failures}
-    songs, findings = [], []
+    songs, findings, here = [], [], set()
     for file in files:
         path = str(listing.root / file)
         strayed = _right_place(file, known)
@@ -172,14 +208,21 @@ def _of_published(
             findings.append(_misplaced(song, file.parent.name))
         elif path in refused:
             findings.append(Finding("extra", song.track, path, refused[path]))
-    missing = set(dataset.missing) - {song.track for song in songs}
+            continue
+        here.add(song.track)
+    missing = sorted(set(dataset.missing) - here)
+    n_here = facts.n_tracks - len(missing) if dataset.missing else len(here)
+    is_part = not is_nearly_whole(facts, n_here)
     findings += [
         *_copies(songs),
         *_unreadable(dataset.failures, songs),
-        *_missing(known, facts, missing, len(songs)),
+        *(() if is_part else _missing(known, facts, missing, n_here)),
         *(_unlisted(checksums, files) if not dataset.missing else ()),
     ]
-    return Inventory(facts.name, facts, tuple(songs), tuple(findings), facts.genres)
+    return Inventory(
+        facts.name, facts, tuple(songs), tuple(findings), facts.genres, n_here, is_part,
+        _count_genres(missing, known),
+    )  # fmt: skip
 
 
 def _of_folders(listing: Listing, files: tuple[PurePosixPath, ...]) -> Inventory:
@@ -244,14 +287,18 @@ def _unreadable(failures: Iterable[Failure], songs: Iterable[Song]) -> Iterator[
 
 
 def _missing(
-    known: KnownDataset, facts: DatasetFacts, missing: Iterable[str], n_songs: int
+    known: KnownDataset, facts: DatasetFacts, missing: Sequence[str], n_here: int
 ) -> Iterator[Finding]:
-    names = sorted(missing)
-    for track in names:
+    for track in missing:
         yield Finding("missing", track, detail=_genre_of(track, known) or f"of {facts.name}")
-    if not names and n_songs < facts.n_tracks:
-        detail = f"{n_songs} of the {facts.n_tracks} tracks of {facts.name} are here"
+    if not missing and n_here < facts.n_tracks:
+        detail = f"{n_here} of the {facts.n_tracks} tracks of {facts.name} are here"
         yield Finding("missing", "", detail=detail)
+
+
+def _count_genres(tracks: Iterable[str], known: KnownDataset) -> Mapping[str, int]:
+    counts = Counter(_genre_of(track, known) for track in tracks)
+    return {genre: counts[genre] for genre in known.facts.genres if counts[genre]}
 
 
 def _genre_of(track: str, known: KnownDataset) -> str:

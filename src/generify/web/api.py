@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.sse import format_sse_event
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -27,11 +28,13 @@ from generify.web.security import visitor_of
 from generify.web.site import API, Site, site_of
 from generify.web.uploads import Upload, receive_upload
 
-__all__ = ["describe_problems", "operations", "router"]
+__all__ = ["A_DAY", "describe_problems", "operations", "router"]
 
 _HEARTBEAT = 15.0
 _BETWEEN_EVENTS = 0.2
-_A_DAY = {"Cache-Control": "private, max-age=86400"}
+A_DAY = {"Cache-Control": "private, max-age=86400"}
+"""Headers of a picture that a browser may keep."""
+
 
 _FORM = {
     "requestBody": {
@@ -62,13 +65,17 @@ _FORM = {
 }
 
 
-def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def describe_problems(
+    *statuses: int, meanings: Mapping[int, str] = MappingProxyType({})
+) -> dict[int | str, dict[str, Any]]:
     """Document the problems that a route may answer with.
 
     Parameters
     ----------
     *statuses : int
         Their statuses, beside those of every route.
+    meanings : mapping of int to str
+        What some of them mean here, where that is not the usual.
 
     Returns
     -------
@@ -77,7 +84,7 @@ def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """
     content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
-        status: {"description": _MEANING[status], "content": content}
+        status: {"description": meanings.get(status, _MEANING[status]), "content": content}
         for status in (401, 500, *statuses)
     }
 
@@ -90,14 +97,23 @@ _MEANING = {
     408: "the upload was too slow",
     413: "the song is too large or too long",
     415: "the body is no form",
-    422: "the song cannot be heard, or a value cannot be used",
+    422: "a value cannot be used",
     429: "too many songs at once; Retry-After says when to come back",
     500: "the server made a mistake",
-    503: "the history or a worker failed, or the server is closing",
+    503: "the history cannot be used",
+}
+_MEANING_FOR_SONGS = {
+    422: "the song cannot be heard, or a value cannot be used",
+    503: "the song was lost with its worker, or the server is closing",
 }
 
 router = APIRouter(prefix=API)
 operations = APIRouter(tags=["operations"])
+_JobId = Annotated[str, Path(description="the job's `id`")]
+_ModelName = Annotated[str, Path(description="the model's name")]
+_FigureFile = Annotated[
+    str, Path(description="one of the model's `figures`, and `.svg` or `.png`: `confusion.svg`")
+]
 _LOCATION = {"Location": {"description": "where it is", "schema": {"type": "string"}}}
 
 
@@ -115,7 +131,7 @@ _LOCATION = {"Location": {"description": "where it is", "schema": {"type": "stri
             "headers": _LOCATION,
             "description": "the song is long or has to wait: a job",
         },
-        **describe_problems(400, 403, 408, 413, 415, 422, 429, 503),
+        **describe_problems(*(400, 403, 408, 413, 415, 422, 429, 503), meanings=_MEANING_FOR_SONGS),
     },
 )
 async def _predict(
@@ -212,7 +228,7 @@ def _job_of(request: Request, name: str) -> Job:
     response_class=JSONResponse,
     responses={200: {"model": schemas.Job}, **describe_problems(404)},
 )
-async def _job(request: Request, id: str) -> Response:
+async def _job(request: Request, id: _JobId) -> Response:
     """Say how far a song is."""
     return JSONResponse(show_job(site_of(request), _job_of(request, id)))
 
@@ -230,7 +246,7 @@ async def _job(request: Request, id: str) -> Response:
         **describe_problems(404),
     },
 )
-async def _job_events(request: Request, id: str) -> Response:
+async def _job_events(request: Request, id: _JobId) -> Response:
     """Tell how far a song is, whenever that changes."""
     events = _events(site_of(request), _job_of(request, id))
     headers = {"X-Accel-Buffering": "no"}  # or nginx would wait for more of it
@@ -278,7 +294,7 @@ async def _models(request: Request) -> Any:
     response_model=schemas.Model,
     responses=describe_problems(404),
 )
-async def _model(request: Request, name: str) -> Any:
+async def _model(request: Request, name: _ModelName) -> Any:
     """Show a model's card."""
     return _show_model(_card_of(request, name))
 
@@ -322,7 +338,7 @@ def _show_model(card: ModelCard) -> dict[str, Any]:
         **describe_problems(404),
     },
 )
-def _figure(request: Request, name: str, figure: str) -> Response:
+def _figure(request: Request, name: _ModelName, figure: _FigureFile) -> Response:
     """Draw a figure of a model's card: `confusion.svg`, `confusion.png`."""
     card = _card_of(request, name)
     drawn, _, ending = figure.rpartition(".")
@@ -333,7 +349,7 @@ def _figure(request: Request, name: str, figure: str) -> Response:
             problem("not-found", f"there is no such figure; there are {there}, as .svg or .png")
         )
     content = site.figures.draw(card, drawn, ending)
-    return Response(content, media_type=FORMATS[ending], headers=_A_DAY)
+    return Response(content, media_type=FORMATS[ending], headers=A_DAY)
 
 
 @operations.get(

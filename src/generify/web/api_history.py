@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from generify.history import HistoryFilter
 from generify.history.writing import stored_path
 from generify.web import schemas
-from generify.web.api import describe_problems
+from generify.web.api import A_DAY, describe_problems
 from generify.web.archive import Archive, Kept
 from generify.web.problems import ProblemError, problem
 from generify.web.security import visitor_of
@@ -39,6 +39,7 @@ router = APIRouter(
     prefix=f"{API}/predictions", tags=["predictions"], dependencies=[Depends(_refuse_repeated)]
 )
 
+_AnswerId = Annotated[str, Path(description="the answer's `id`")]
 _EXPORTS = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
 _CELLS = ("when", "path", "model", "model_version", "genre", "confidence", "unknown", "duration")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -194,7 +195,7 @@ def _remove_all(request: Request) -> Any:
     response_model_exclude_unset=True,
     responses=describe_problems(404, 503),
 )
-def _prediction(request: Request, id: str) -> Any:
+def _prediction(request: Request, id: _AnswerId) -> Any:
     """Show one answer again."""
     mine = _mine(request)
     kept = mine[0].get(mine[1], id) if mine is not None else None
@@ -204,7 +205,7 @@ def _prediction(request: Request, id: str) -> Any:
 
 
 @router.delete("/{id}", name="remove", status_code=204, responses=describe_problems(403, 404, 503))
-def _remove(request: Request, id: str) -> None:
+def _remove(request: Request, id: _AnswerId) -> None:
     """Forget one answer."""
     mine = _mine(request)
     if mine is None or not mine[0].remove(mine[1], id):
@@ -224,7 +225,7 @@ def _remove(request: Request, id: str) -> None:
         **describe_problems(404, 503),
     },
 )
-def _spectrogram(request: Request, id: str) -> Response:
+def _spectrogram(request: Request, id: _AnswerId) -> Response:
     """Show the mel spectrogram of a song that was asked for with its timeline."""
     mine = _mine(request)
     if mine is None or mine[0].get(mine[1], id) is None:
@@ -232,8 +233,7 @@ def _spectrogram(request: Request, id: str) -> Response:
     png = mine[0].spectrogram(id)
     if png is None:
         return Response(status_code=204)
-    headers = {"Cache-Control": "private, max-age=86400"}
-    return Response(png, media_type="image/png", headers=headers)
+    return Response(png, media_type="image/png", headers=A_DAY)
 
 
 def _not_there() -> ProblemError:

@@ -14,12 +14,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from generify.atomic import replacing
 from generify.history import HistoryFilter, open_history
+from generify.history.entries import format_moment
 from generify.history.owners import AnswerCount, OwnedEntry, OwnedHistory
 from generify.history.writing import Answer, stored_path
 
@@ -105,7 +105,7 @@ class Archive:
         model = _NamedModel(record["model"], record["model_version"])
         when = self._history.keep(visitor, model, _answer(name, record, recording))
         self._keep_details(name, record, png)
-        return Kept(name, {"when": _iso(when), **record})
+        return Kept(name, {"when": format_moment(when), **record})
 
     def search(
         self, visitor: str, wanted: HistoryFilter, *, limit: int, offset: int
@@ -312,7 +312,3 @@ def _share(count: AnswerCount, total: int) -> dict[str, Any]:
         "share": round(count.n_answers / total, 6),
         "confidence": None if count.confidence is None else round(count.confidence, 6),
     }
-
-
-def _iso(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat(timespec="seconds")

@@ -6,7 +6,7 @@ In it: :func:`add_docs`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ class _Operation:
     """One route, as the page shows it."""
 
     name: str
+    topic: str
     method: str
     path: str
     summary: str
@@ -56,7 +57,7 @@ def add_docs(app: FastAPI) -> None:
             "title": described["info"]["title"],
             "description": _plain(described["info"]),
             "openapi_url": request.app.openapi_url,
-            "operations": list(_operations(described)),
+            "topics": _by_topic(_operations(described)),
             "shapes": list(_shapes(described)),
             "base": str(request.base_url).rstrip("/"),
         }
@@ -68,12 +69,20 @@ def _operations(described: Mapping[str, Any]) -> Iterator[_Operation]:
         for method, told in methods.items():
             yield _Operation(
                 name=told["operationId"],
+                topic=told["tags"][0],
                 method=method.upper(),
                 path=path,
                 summary=_plain(told),
                 parameters=(*_parameters(told), *_form_fields(told)),
                 answers=tuple(_answers(told)),
             )
+
+
+def _by_topic(operations: Iterable[_Operation]) -> dict[str, list[_Operation]]:
+    topics: dict[str, list[_Operation]] = {}
+    for operation in operations:
+        topics.setdefault(operation.topic, []).append(operation)
+    return topics
 
 
 def _parameters(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from generify.history.entries import format_moment
 from generify.web.listener import Task
 from generify.web.problems import Problem, explain
 from generify.web.uploads import Upload
@@ -72,7 +73,7 @@ class Job:
         self.duration: float | None = None
         self.prediction: dict[str, Any] | None = None
         self.problem: Problem | None = None
-        self.when = datetime.now(UTC).isoformat(timespec="seconds")
+        self.when = format_moment(datetime.now(UTC))
         self.begun = time.monotonic()
         self.ended: float | None = None
         self._changed = asyncio.Event()

@@ -13,11 +13,9 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from generify.containers import iter_chunks, mp3_duration, sniff_format
+from generify.containers import UNKNOWN_LENGTH, iter_chunks, mp3_duration, sniff_format
 
 __all__ = ["promised_seconds"]
-
-_UNKNOWN_LENGTH = 0x7FFFF000  # programs that stream write this or more: they do not know yet
 
 
 def promised_seconds(path: str | Path) -> float:
@@ -53,7 +51,7 @@ def _wav_seconds(stream: BinaryIO) -> float:
             stream.seek(chunk.start + 8)
             (rate,) = struct.unpack("<I", stream.read(4))
         elif chunk.name == b"data":
-            return chunk.length / rate if rate and chunk.length < _UNKNOWN_LENGTH else 0.0
+            return chunk.length / rate if rate and chunk.length < UNKNOWN_LENGTH else 0.0
     return 0.0
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import connection
@@ -170,13 +170,15 @@ def _hear(task: Task, model: GenreModel, say: Say) -> dict[str, Any]:
 
 def _with_timeline(prediction: Prediction, task: Task, model: GenreModel, say: Say) -> Prediction:
     """Judge every few seconds too, the same as ``predict(…, timeline=True)``, saying how far."""
-    segments: list[TimelineSegment] = []
     duration = prediction.duration
-    for segment in predict_timeline(task.path, model, duration=duration):
-        segments.append(segment)
-        done = _SHARE_OF_GENRE + _SHARE_OF_TIMELINE * segment.end / duration
-        say({"progress": round(done, 3)})
-    return replace(prediction, timeline=tuple(segments), analysed=duration)
+
+    def told() -> Iterator[TimelineSegment]:
+        for segment in predict_timeline(task.path, model, duration=duration):
+            done = _SHARE_OF_GENRE + _SHARE_OF_TIMELINE * segment.end / duration
+            say({"progress": round(done, 3)})
+            yield segment
+
+    return prediction.with_timeline(told())
 
 
 def _picture(drawn: SoundPicture) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -28,6 +29,8 @@ from starlette.types import Scope
 
 import generify
 from generify.model import ModelCard
+from generify.percent import format_tenths
+from generify.web.problems import SEE_DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +50,10 @@ _RAINBOW = (
     *("#2fcfc4", "#4bb8ff", "#8894ff", "#ba84ff", "#ff74c7"),
 )
 _FIXED_PAGES = (("/history", "History"), ("/models", "Models"), ("/about", "About"))
+# What the site's other addresses begin with: no model's page can have one of these names.
+_TAKEN = frozenset(
+    {"about", "api", "docs", "favicon.ico", "healthz", "history", "metrics", "models", "static"}
+)
 _FIGURE_NAMES = {
     "confusion": "confusion matrix",
     "roc": "ROC curves",
@@ -57,8 +64,8 @@ _COUNTED = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five"}
 
 
 @dataclass(frozen=True)
-class _World:
-    """A model with a page of its own."""
+class _ModelPage:
+    """The page on which a model is asked."""
 
     path: str
     title: str
@@ -75,10 +82,11 @@ _LEADS = {
 }
 
 
-def _world(card: ModelCard) -> _World:
-    known = card.name in _TITLES
-    return _World(
-        path=f"/{card.name}" if known else f"/worlds/{card.name}",
+def _model_page(card: ModelCard) -> _ModelPage:
+    """Give a model its page: ``/NAME``, or ``/models/NAME`` where that address is taken."""
+    free = "/" not in card.name and card.name not in _TAKEN
+    return _ModelPage(
+        path=("/" if free else "/models/") + quote(card.name),
         title=_TITLES.get(card.name, _label(card.name)),
         lead=_LEADS.get(card.name, f"{len(card.genres)} genres. Drop a song, choose or record it."),
         card=card,
@@ -94,7 +102,7 @@ def _sentence(text: str) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.1%}".replace("%", " %")
+    return format_tenths(share).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _anchor(name: str) -> str:
@@ -207,49 +215,25 @@ def render_page(
     """
     site = request.app.state.site
     cards = [site.models.card(name) for name in site.models.names]
+    model_pages = [_model_page(card) for card in cards]
     hues = {card.name: {g: _hue_number(card, g) for g in card.genres} for card in cards}
     everywhere = {
-        "here": request.url.path,
+        "here": quote(request.scope["path"]),
         "history": site.settings.history,
         "max_length": _length(site.settings.max_seconds),
         "max_size": _size(site.settings.max_upload_bytes),
+        "model_pages": model_pages,
         "models": cards,
         "models_json": json.dumps(hues),
-        "navigation": _navigation(cards),
-        "worlds": [_world(card) for card in cards],
+        "navigation": [*((p.path, _label(p.card.name)) for p in model_pages), *_FIXED_PAGES],
     }
     page = _templates().get_template(template).render(everywhere | dict(values))
     return HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-cache"})
 
 
-def _navigation(cards: Sequence[ModelCard]) -> list[tuple[str, str]]:
-    worlds = [(_world(card).path, _label(card.name)) for card in cards]
-    return [*worlds, *_FIXED_PAGES]
-
-
 @router.get("/")
 def _home(request: Request) -> HTMLResponse:
     return render_page(request, "home.html", {})
-
-
-@router.get("/western")
-@router.get("/indian")
-def _known_world(request: Request) -> HTMLResponse:
-    return _show_world(request, request.url.path.removeprefix("/"))
-
-
-@router.get("/worlds/{name}")
-def _other_world(request: Request, name: str) -> Response:
-    if name in _TITLES:
-        return RedirectResponse(f"/{name}")
-    return _show_world(request, name)
-
-
-def _show_world(request: Request, name: str) -> HTMLResponse:
-    models = request.app.state.site.models
-    if name not in models.names:
-        raise HTTPException(404)
-    return render_page(request, "world.html", {"world": _world(models.card(name))})
 
 
 @router.get("/history")
@@ -274,6 +258,18 @@ def _favicon() -> Response:
     return RedirectResponse(_static_address("mark.svg"), status_code=301)
 
 
+@router.get("/models/{name:path}")
+@router.get("/{name}")  # after all others: a model may be called as it likes
+def _model(request: Request, name: str) -> Response:
+    models = request.app.state.site.models
+    if name not in models.names:
+        raise HTTPException(404)
+    shown = _model_page(models.card(name))
+    if quote(request.scope["path"]) != shown.path:
+        return RedirectResponse(shown.path)
+    return render_page(request, "model.html", {"shown": shown})
+
+
 def error_page(request: Request, problem: Problem) -> Response:
     """Show a person what went wrong.
 
@@ -289,15 +285,17 @@ def error_page(request: Request, problem: Problem) -> Response:
     Response
         A page with the problem's status.
     """
-    return render_page(request, "error.html", {"problem": problem}, status=problem.status)
+    hint = "" if problem.hint == SEE_DOCS else problem.hint
+    values = {"problem": problem, "hint": hint}
+    return render_page(request, "error.html", values, status=problem.status)
 
 
 class _StaticFiles(StaticFiles):
-    """What is asked for by its fingerprint never changes; all else is asked for again."""
+    """What is asked for by its digest never changes; all else is asked for again."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        for_ever = bool(scope.get("query_string")) and response.status_code == 200
+        for_ever = bool(scope.get("query_string")) and response.status_code in (200, 304)
         kept = "public, max-age=31536000, immutable" if for_ever else "no-cache"
         response.headers["Cache-Control"] = kept
         return response

@@ -24,6 +24,7 @@ from generify.errors import GenerifyError, HistoryError
 
 __all__ = [
     "PROBLEM_TYPE",
+    "SEE_DOCS",
     "Problem",
     "ProblemError",
     "add_handlers",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 PROBLEM_TYPE = "application/problem+json"
+SEE_DOCS = "see /docs"
+"""The hint to a program that asks for what is not there; of no use to a person."""
 _log = logging.getLogger("generify.web")
 
 KINDS: Mapping[str, tuple[int, str]] = MappingProxyType(
@@ -217,7 +220,7 @@ def _invalid(error: RequestValidationError) -> Problem:
     ]
     detail = "; ".join(f"{e['location']}: {e['message']}" for e in found[:3])
     status, title = KINDS["invalid-request"]
-    return Problem(status, "invalid-request", title, detail, "see /docs", errors=tuple(found))
+    return Problem(status, "invalid-request", title, detail, SEE_DOCS, errors=tuple(found))
 
 
 _OF_STATUS = {404: "not-found", 405: "method-not-allowed"}
@@ -229,7 +232,7 @@ def _of_status(error: HTTPException) -> Problem:
     detail = _SAYING.get(error.status_code, str(error.detail))
     title = KINDS[code][1]
     headers = dict(error.headers or {})
-    return Problem(error.status_code, code, title, detail, "see /docs", headers=headers)
+    return Problem(error.status_code, code, title, detail, SEE_DOCS, headers=headers)
 
 
 def add_handlers(app: FastAPI) -> None:

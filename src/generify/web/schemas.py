@@ -62,7 +62,7 @@ class Problem(BaseModel):
                 "type": "urn:generify:not-audio",
                 "title": "The song cannot be heard",
                 "status": 422,
-                "detail": "notes.mp3: is not an audio file that can be decoded",
+                "detail": "notes.mp3: is a text, no audio",
                 "hint": "if it plays elsewhere, convert it to WAV or FLAC",
             }
         }
@@ -78,24 +78,24 @@ class Problem(BaseModel):
 class GenreProbability(BaseModel):
     """A genre and how probable it is."""
 
-    genre: str
-    probability: Share
+    genre: str = Field(description="its name")
+    probability: Share = Field(description="those of all genres add up to 1")
 
 
 class StyleScore(BaseModel):
     """A free tag and its score."""
 
-    style: str
-    score: Share
+    style: str = Field(description="the tag, for example `Mellow`")
+    score: Share = Field(description="stands alone: scores do not add up to 1")
 
 
 class TimelineSegment(BaseModel):
     """The genre of a few seconds."""
 
-    start: Seconds
-    end: Seconds
-    genre: str
-    probability: Share
+    start: Seconds = Field(description="seconds from the song's beginning")
+    end: Seconds = Field(description="seconds from the song's beginning")
+    genre: str = Field(description="the most probable one")
+    probability: Share = Field(description="of that genre")
 
 
 class Waveform(BaseModel):
@@ -108,10 +108,10 @@ class Spectrogram(BaseModel):
     """The mel spectrogram as a picture: time to the right, frequency upwards."""
 
     href: str = Field(description="where the PNG is")
-    width: int
-    height: int
-    low_hz: float
-    high_hz: float
+    width: int = Field(description="pixels")
+    height: int = Field(description="pixels")
+    low_hz: float = Field(description="frequency at the bottom")
+    high_hz: float = Field(description="frequency at the top")
 
 
 class Prediction(BaseModel):
@@ -143,41 +143,41 @@ class Prediction(BaseModel):
             }
         }
     )
-    id: str
+    id: str = Field(description="its name in the history")
     when: str = Field(description="ISO 8601, UTC")
     path: str = Field(description="the file's name as the client gave it, cleaned")
-    model: str
-    model_version: str
+    model: str = Field(description="who answered")
+    model_version: str = Field(description="of that model")
     genre: str | None = Field(description="null exactly when unknown")
     confidence: Share | None = Field(description="probability of the most probable genre")
-    unknown: bool
+    unknown: bool = Field(description="no genre is given; the last of `warnings` says why")
     genres: list[GenreProbability] = Field(description="all, the most probable first")
-    styles: list[StyleScore]
-    duration: Seconds | None
+    styles: list[StyleScore] = Field(description="the five strongest free tags")
+    duration: Seconds | None = Field(description="seconds of the song")
     analysed: Seconds | None = Field(None, description="seconds that were heard")
     warnings: list[str] | None = Field(None, description="what was odd about the file")
     timeline: list[TimelineSegment] | None = Field(None, description="silent seconds are left out")
-    waveform: Waveform | None = None
-    spectrogram: Spectrogram | None = None
-    links: dict[str, str]
+    waveform: Waveform | None = Field(None, description="comes with the timeline")
+    spectrogram: Spectrogram | None = Field(None, description="comes with the timeline")
+    links: dict[str, str] = Field(description="to itself, as far as it is kept, and to its model")
 
 
 class PredictionPage(BaseModel):
     """Answers of the history, the newest first."""
 
-    items: list[Prediction]
-    total: int
-    limit: int
-    offset: int
+    items: list[Prediction] = Field(description="those of this page")
+    total: int = Field(description="how many there are on all pages")
+    limit: int = Field(description="as it was asked")
+    offset: int = Field(description="as it was asked")
     links: dict[str, str | None] = Field(description="self, next and previous")
 
 
 class GenreCount(BaseModel):
     """How many answers were of a genre."""
 
-    model: str
+    model: str = Field(description="who answered")
     genre: str | None = Field(description="null for unknown")
-    n_predictions: int
+    n_predictions: int = Field(description="how many answers")
     share: Share = Field(description="of the model's answers")
     confidence: Share | None = Field(description="mean")
 
@@ -185,68 +185,68 @@ class GenreCount(BaseModel):
 class Statistics(BaseModel):
     """What the history amounts to."""
 
-    n_predictions: int
-    n_unknown: int
-    genres: list[GenreCount]
+    n_predictions: int = Field(description="how many answers")
+    n_unknown: int = Field(description="how many of them were unknown")
+    genres: list[GenreCount] = Field(description="by model and genre")
 
 
 class Removed(BaseModel):
     """How many answers were removed."""
 
-    removed: int
+    removed: int = Field(description="how many")
 
 
 class Job(BaseModel):
     """A song on its way."""
 
-    id: str
-    state: Literal["queued", "running", "done", "failed"]
-    progress: Share
+    id: str = Field(description="its name, for as long as it is kept")
+    state: Literal["queued", "running", "done", "failed"] = Field(description="how far it is")
+    progress: Share = Field(description="the share that is heard")
     position: int | None = Field(description="songs before it, while it is queued")
     path: str = Field(description="the file's name")
-    prediction: Prediction | None
-    problem: Problem | None
-    links: dict[str, str]
+    prediction: Prediction | None = Field(description="the answer, once it is done")
+    problem: Problem | None = Field(description="what went wrong, where it failed")
+    links: dict[str, str] = Field(description="`self`, and `events` that tell how far it is")
 
 
 class ModelLinks(BaseModel):
     """Where more about a model is."""
 
-    self: str
-    figures: dict[str, str]
+    self: str = Field(description="its card")
+    figures: dict[str, str] = Field(description="its figures, by their names")
 
 
 class Model(BaseModel):
     """A model's card."""
 
-    name: str
-    version: str
+    name: str = Field(description="by which it is asked")
+    version: str = Field(description="of the model")
     genres: list[str] = Field(description="in the model's order")
-    features: str
-    classifier: str
-    dataset: str
-    n_tracks: dict[str, int]
-    metrics: dict[str, Any]
-    temperature: float
-    novelty_threshold: float | None
-    licence: str
-    attribution: str
-    limits: str
-    date: str
-    figures: list[str]
-    links: ModelLinks
+    features: str = Field(description="what it hears")
+    classifier: str = Field(description="what tells genres apart")
+    dataset: str = Field(description="what it was trained on")
+    n_tracks: dict[str, int] = Field(description="how many tracks of each genre")
+    metrics: dict[str, Any] = Field(description="how good it is, and the split that says so")
+    temperature: float = Field(description="by which its confidence was mended")
+    novelty_threshold: float | None = Field(description="songs further away are unknown")
+    licence: str = Field(description="of the model")
+    attribution: str = Field(description="whose data and work are in it")
+    limits: str = Field(description="what not to expect of it")
+    date: str = Field(description="when it was made")
+    figures: list[str] = Field(description="which figures there are of it")
+    links: ModelLinks = Field(description="where more about it is")
 
 
 class ModelList(BaseModel):
     """The models that are served."""
 
-    items: list[Model]
+    items: list[Model] = Field(description="the first is asked where nobody chooses")
 
 
 class Health(BaseModel):
     """That the server lives."""
 
-    status: Literal["ok"]
-    version: str
-    workers: int
-    queued: int
+    status: Literal["ok"] = Field(description="no other is ever given")
+    version: str = Field(description="of Generify")
+    workers: int = Field(description="processes that hear songs")
+    queued: int = Field(description="songs that wait for them")

@@ -248,20 +248,13 @@ class Guard:
     def _dress(self, request: Request, headers: MutableHeaders) -> None:
         for name, value in _HEADERS:
             headers.setdefault(name, value)
-        headers.setdefault("Cache-Control", _caching(request))
+        headers.setdefault("Cache-Control", "no-store")
         state = request.scope["state"]
         if headers.get("content-type", "").startswith("text/html"):
             visitor_of(request, begin=True)
         if state.get("new_visitor"):
             secure = request.url.scheme == "https"
             headers.append("Set-Cookie", self._visitors.cookie(state["visitor"], secure=secure))
-
-
-def _caching(request: Request) -> str:
-    """Let a browser keep what never changes: a static file whose address holds its hash."""
-    if not request.url.path.startswith("/static/"):
-        return "no-store"
-    return "public, max-age=31536000, immutable" if request.url.query else "no-cache"
 
 
 def _script_key(headers: Headers) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -328,6 +329,7 @@ class Site:
             raise ProblemError(heard.problem)
         record, png = _record_of(heard.answer)
         self.metrics.songs.labels("answered").inc()
+        self.metrics.song_seconds.labels(record["model"]).observe(time.monotonic() - job.begun)
         kept = await self._keep(job, record, heard.answer["recording"], png)
         return self.show(kept) if kept is not None else _show_unkept(job, record, png)
 

@@ -1,7 +1,7 @@
 // Shows one answer: fills the page's template, plays the song where the browser still has it.
 
 import { dance } from "./bars.js";
-import { clock, hueClass, label, percent, setHue } from "./format.js";
+import { clock, hueClass, label, percent, plural, setHue } from "./format.js";
 import { showTimeline } from "./timeline.js";
 
 const template = document.getElementById("answer-template");
@@ -17,6 +17,12 @@ function shareRow(text, share, hue) {
   return row;
 }
 
+// The genres that come nearest to an unknown song, in words.
+function nearest(genres) {
+  const [first, second] = genres.filter((g, place) => !place || g.probability >= 0.01);
+  return second ? `${label(first.genre)}, then ${label(second.genre)}` : label(first.genre);
+}
+
 function fillHead(article, prediction) {
   const { unknown, model, genres } = prediction;
   article.querySelector(".name").textContent = prediction.path;
@@ -26,16 +32,19 @@ function fillHead(article, prediction) {
   const others = genres.slice(1, 3).filter((g) => g.probability >= 0.01);
   const then = others.map((g) => `${label(g.genre)} ${percent(g.probability)}`).join(", ");
   article.querySelector(".sure").textContent = unknown
-    ? `Nearest: ${label(genres[0].genre)}`
+    ? `Nearest: ${nearest(genres)}`
     : `${percent(prediction.confidence)} sure${then ? `, then ${then}` : ""}`;
 }
 
-function fillNotes(article, { unknown, warnings = [] }) {
+function fillNotes(article, { unknown, genres, warnings = [] }) {
   const why = article.querySelector(".why");
   // The last warning of an unknown song says why it is unknown.
   const reason = unknown ? warnings.at(-1) : null;
   article.querySelector(".unknown").hidden = !unknown;
-  why.textContent = reason ? `${label(reason)}.` : "The model is not sure enough of any of its genres.";
+  // No percentages are shown, so nothing need be said of them.
+  why.textContent = reason ? `${label(reason.split(", so its percentages")[0])}.` : "The model is not sure enough of any of its genres.";
+  article.querySelector(".known").textContent = `The model was trained on ${plural(genres.length, "genre")} and knows no other music. `
+    + "The nearest of them is no answer: Generify would rather say nothing than guess.";
   const rest = reason ? warnings.slice(0, -1) : warnings;
   const part = article.querySelector(".warnings");
   part.hidden = !rest.length;
@@ -50,8 +59,11 @@ function fillFacts(article, prediction) {
   if (prediction.links?.self) facts.append(Object.assign(document.createElement("a"), { href: prediction.links.self, textContent: "The answer as JSON" }));
 }
 
-function fillShares(article, { model, genres, styles = [] }) {
-  article.querySelector(".genres").replaceChildren(...genres.map((g) => shareRow(label(g.genre), g.probability, hueClass(model, g.genre))));
+function fillShares(article, { unknown, model, genres, styles = [] }) {
+  // The shares always make up a whole: those of an unknown song would look like a sure answer.
+  const shares = article.querySelector(".genres");
+  shares.closest("section").hidden = unknown;
+  shares.replaceChildren(...genres.map((g) => shareRow(label(g.genre), g.probability, hueClass(model, g.genre))));
   const list = article.querySelector(".styles");
   list.replaceChildren(...styles.map((s) => shareRow(label(s.style), s.score, "plain-share")));
   list.closest("section").hidden = !styles.length;

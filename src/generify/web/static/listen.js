@@ -85,7 +85,9 @@ function refresh(entry) {
 function finish(entry) {
   const outcome = entry.prediction ? answerText(entry.prediction) : entry.problem.message;
   say(`${entry.name}: ${outcome}. ${count.textContent}.`);
-  if (entry.prediction && !current) show(entry);
+  // The first of the list is opened, not whichever is heard first; what failed has nothing to show.
+  const first = queue.entries.find((other) => other.state !== "failed");
+  if (!current && first?.prediction) show(first);
   if (entry.prediction) document.dispatchEvent(new Event("answered"));
 }
 

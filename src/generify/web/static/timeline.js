@@ -1,5 +1,6 @@
 // The song from moment to moment: a waveform in the colours of its genres over its spectrogram.
-// A click, or the keys of a slider, move to a moment and play it.
+// A click, or the keys of a slider, move to a moment and play it. An unknown song stays grey and has
+// no percentages: its moments tell only which genre comes nearest.
 
 import { clock, hueClass, hueColour, label, percent } from "./format.js";
 
@@ -64,7 +65,7 @@ function fillLegend(list, runs, model) {
   }));
 }
 
-function fillTable(body, runs, play) {
+function fillTable(body, runs, { unknown, play }) {
   const cell = (text, className = "") => {
     const td = document.createElement("td");
     td.className = className;
@@ -73,7 +74,8 @@ function fillTable(body, runs, play) {
   };
   body.replaceChildren(...runs.map((run) => {
     const row = document.createElement("tr");
-    row.append(cell(clock(run.start)), cell(clock(run.end)), cell(label(run.genre)), cell(percent(run.sum / run.count), "number"));
+    const [genre, share] = unknown ? [`nearest ${label(run.genre)}`, "–"] : [label(run.genre), percent(run.sum / run.count)];
+    row.append(cell(clock(run.start)), cell(clock(run.end)), cell(genre), cell(share, "number"));
     if (play) {
       const button = document.createElement("button");
       button.type = "button";
@@ -91,18 +93,20 @@ function fillTable(body, runs, play) {
 
 // Fills the part of an answer that shows its timeline. audio is null where the song is gone.
 export function showTimeline(part, prediction, audio, signal) {
-  const { timeline, duration, model } = prediction;
+  const { timeline, duration, unknown } = prediction;
+  const model = unknown ? null : prediction.model;  // no model, no hues
   const [box, canvas, image, head] = [".timeline", ".wave", ".mel", ".head"].map((name) => part.querySelector(name));
   const readout = part.querySelector(".readout");
   const peaks = prediction.waveform?.peaks ?? null;
   let moment = 0;
 
+  const judged = ({ genre, probability }) => (unknown ? `nearest ${label(genre)}` : `${label(genre)} ${percent(probability)}`);
   const draw = () => drawWave(canvas, { timeline, duration, peaks, model });
   const show = (seconds) => {
     moment = Math.min(duration, Math.max(0, seconds));
     head.style.left = `${(moment / duration) * 100}%`;
     const slot = slotAt(timeline, Math.min(moment, duration - 0.01));
-    const text = `${clock(moment)}, ${slot ? `${label(slot.genre)} ${percent(slot.probability)}` : "silence"}`;
+    const text = `${clock(moment)}, ${slot ? judged(slot) : "silence"}`;
     readout.textContent = text;
     box.setAttribute("aria-valuenow", moment.toFixed(1));
     box.setAttribute("aria-valuetext", text);
@@ -163,8 +167,10 @@ export function showTimeline(part, prediction, audio, signal) {
   part.querySelector(".middle").textContent = clock(duration / 2);
   part.querySelector(".end").textContent = clock(duration);
   const runs = runsOf(timeline);
-  fillLegend(part.querySelector(".legend"), runs, model);
-  fillTable(part.querySelector("tbody"), runs, audio ? play : null);
+  part.querySelector(".legend").hidden = unknown;
+  if (!unknown) fillLegend(part.querySelector(".legend"), runs, model);
+  for (const words of part.querySelectorAll(".when-named")) words.hidden = unknown;
+  fillTable(part.querySelector("tbody"), runs, { unknown, play: audio ? play : null });
   const observer = new ResizeObserver(draw);
   observer.observe(canvas);
   signal.addEventListener("abort", () => observer.disconnect());
