@@ -276,9 +276,7 @@ def test_an_unknown_song_has_neither_shares_nor_colours(visit: Visit) -> None:
         choose(page, upload("wind.wav", noise(9)))
         done(page, 1)
         expect(page.locator(".answer .sure")).to_have_text(re.compile(r"^Nearest: [A-Z]\w+"))
-        expect(page.locator(".unknown .why")).to_have_text(
-            "It sounds like noise, not like music."
-        )
+        expect(page.locator(".unknown .why")).to_have_text("It sounds like noise, not like music.")
         expect(page.locator(".genres")).to_be_hidden()
         expect(page.locator(".legend")).to_be_hidden()
         expect(page.locator(".readout")).to_have_text(re.compile(r"^0:00, nearest [A-Z]\w+$"))

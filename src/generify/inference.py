@@ -27,8 +27,8 @@ def load_onnxruntime() -> ModuleType:
     Returns
     -------
     module
-        onnxruntime, which reports to its maker unless told not to before it is first imported;
-        nothing may leave this machine.
+        It reports to its maker unless told not to before it is first imported; nothing may leave
+        this machine.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     return import_module("onnxruntime")
