@@ -47,7 +47,7 @@ def card_of(report: EvaluationReport) -> ModelCard:
         genres=report.genres,
         extractor=ExtractorSpec("mfcc", 1),
         classifier="lda",
-        dataset="made",
+        dataset="songs",
         n_tracks=dict.fromkeys(report.genres, 9),
         metrics=summarise_report(report),
     )
@@ -135,10 +135,12 @@ def test_a_card_rounds_its_curves() -> None:
 
 def test_a_report_comes_back_from_a_card() -> None:
     _, _, report = evaluate(300, ("blues", "jazz", "rock"), n_present=2)
+    report = dataclasses.replace(report, experiment=dataclasses.replace(EXPERIMENT, n_train=12))
     restored = restore_report(card_of(report))
     assert restored is not None
     assert summarise_report(restored) == summarise_report(report)
-    assert restored.experiment.recipe == "made"
+    experiment = restored.experiment
+    assert (experiment.recipe, experiment.dataset, experiment.n_train) == ("made", "songs", 12)
     assert restored.genres == report.genres
     assert math.isnan(restored.scores[2].roc_auc)
     assert (restored.fold_accuracies, restored.calibration, restored.mistakes) == ((), (), ())
