@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from generify import model as model_module
 from generify.datasets import dataset_facts
-from generify.errors import ModelError, ParameterError
+from generify.errors import NO_MODEL_HINT, ModelError, ParameterError
 from generify.features import ExtractorSpec, get_extractor
 from generify.graph_check import ROWS_AT_ONCE
 from generify.model import GenreModel, export_model, list_models, load_model
@@ -400,8 +400,9 @@ def test_a_missing_model(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"cannot read the model .*: Is a directory"):
+    with pytest.raises(ModelError, match=r"cannot read the model .*: Is a directory") as caught:
         load_model(tmp_path)
+    assert caught.value.hint == NO_MODEL_HINT
 
 
 def test_a_file_too_large_is_not_even_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -484,8 +485,9 @@ def test_a_name_without_its_ending_is_told_the_file(
 )
 def test_what_is_given_for_a_model(tmp_path: Path, head: bytes, kind: str) -> None:
     (tmp_path / "mine.onnx").write_bytes(head)
-    with pytest.raises(ModelError, match=re.escape(f"mine.onnx is {kind}, no model")):
+    with pytest.raises(ModelError, match=re.escape(f"mine.onnx is {kind}, no model")) as caught:
         load_model(tmp_path / "mine.onnx")
+    assert caught.value.hint == NO_MODEL_HINT
 
 
 def test_the_western_model_knows_the_gtzan_genres() -> None:
