@@ -11,7 +11,7 @@ import pytest
 from generify import model_card
 from generify.errors import ModelError
 from generify.features import ExtractorSpec
-from generify.model_card import CARD_KEY, ModelCard, read_card, track_digest
+from generify.model_card import CARD_KEY, ModelCard, describe_scarcity, read_card, track_digest
 
 GENRES = ("rock", "jazz")
 SCORE = {
@@ -316,3 +316,23 @@ def test_a_card_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_digest_is_the_beginning_of_a_known_one() -> None:
     expected = hashlib.sha256("jazz/Ærlig/01".encode()).hexdigest()
     assert track_digest("jazz", "Ærlig/01") == expected[:8]
+
+
+@pytest.mark.parametrize(
+    ("n_tracks", "named"),
+    [
+        ({"jazz": 9, "rock": 10}, "jazz (9)"),
+        ({"a": 1, "b": 2, "c": 3, "d": 10}, "a (1), b (2), c (3)"),
+        ({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}, "a (1), b (2), c (3) and 2 genres more"),
+    ],
+)
+def test_genres_of_few_songs_are_named(n_tracks: dict[str, int], named: str) -> None:
+    (warning,) = describe_scarcity(n_tracks)
+    assert warning == (
+        f"too few songs of {named}: neither the accuracy nor how sure the model is can be relied "
+        "on; 10 or more a genre are a start"
+    )
+
+
+def test_ten_songs_a_genre_are_enough() -> None:
+    assert describe_scarcity({"jazz": 10, "rock": 900}) == ()
