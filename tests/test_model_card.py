@@ -322,7 +322,7 @@ def test_a_digest_is_the_beginning_of_a_known_one() -> None:
     ("n_tracks", "named"),
     [
         ({"jazz": 9, "rock": 10}, "jazz (9)"),
-        ({"a": 1, "b": 2, "c": 3, "d": 10}, "a (1), b (2), c (3)"),
+        ({"a": 1, "b": 2, "c": 3, "d": 4, "e": 10}, "a (1), b (2), c (3), d (4)"),
         ({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}, "a (1), b (2), c (3) and 2 genres more"),
     ],
 )

@@ -37,6 +37,7 @@ _MAX_BYTES = 16 * 2**20  # a million tracks trained on
 _MAX_PARTS = 50_000  # lists and mappings: each takes a hundred times the place of its brackets
 _MAX_GENRE_CHARACTERS = 200
 _ENOUGH_TRACKS = 10  # of a genre; a start
+_MOST_NAMED = 4
 _MAX_INTEGER = 2**63
 # Cards are shown on terminals, which obey such characters.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -81,9 +82,12 @@ def describe_scarcity(n_tracks: Mapping[str, int]) -> tuple[str, ...]:
     few = [f"{genre} ({n})" for genre, n in n_tracks.items() if n < _ENOUGH_TRACKS]
     if not few:
         return ()
-    more = f" and {len(few) - 3} genres more" if len(few) > 3 else ""
+    named = ", ".join(few)
+    if len(few) > _MOST_NAMED:
+        shown = _MOST_NAMED - 1  # so that it is never one genre more
+        named = f"{', '.join(few[:shown])} and {len(few) - shown} genres more"
     return (
-        f"too few songs of {', '.join(few[:3])}{more}: neither the accuracy nor how sure the model "
+        f"too few songs of {named}: neither the accuracy nor how sure the model "
         f"is can be relied on; {_ENOUGH_TRACKS} or more a genre are a start",
     )
 
