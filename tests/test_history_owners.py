@@ -58,9 +58,26 @@ def test_what_others_keep_has_no_owner(owned: OwnedHistory) -> None:
     assert history.count() == 1
 
 
+def test_what_others_corrected_changes_nothing(owned: OwnedHistory) -> None:
+    """A person who keeps their own history in the site's database corrects their own songs."""
+    jazz, unknown = keep(owned, "anna", 1), "u" * 32
+    owned.keep("anna", Model(), replace(answer(2, None), key=unknown))
+    for number in (1, 2):
+        owned.history.correct(f"/music/{number:04d}.mp3", "folk")
+    assert keys(owned, "anna", HistoryFilter(genre="folk")) == []
+    for wanted, kept, genre in (
+        (HistoryFilter(genre="jazz"), jazz, "jazz"),
+        (HistoryFilter(unknown=False), jazz, "jazz"),
+        (HistoryFilter(unknown=True), unknown, None),
+    ):
+        assert keys(owned, "anna", wanted) == [kept]
+        assert [one.key for one in owned.export("anna", wanted)] == [kept]
+        assert [count.genre for count in owned.count("anna", wanted)] == [genre]
+
+
 def test_pages(owned: OwnedHistory, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (owners_module, searching):
-        monkeypatch.setattr(module, "_CHUNK", 2)
+    monkeypatch.setattr(owners_module, "_AT_ONCE", 2)
+    monkeypatch.setattr(searching, "_CHUNK", 2)
     kept = [keep(owned, "anna", number) for number in range(5)]
     total, page = owned.search("anna", ALL, limit=2, offset=1)
     assert total == 5

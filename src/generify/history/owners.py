@@ -2,7 +2,8 @@
 
 Whose an answer is, is said by the run that it belongs to: the run's key begins with the owner's
 name. An owner sees and removes only what is theirs. Every answer counts here, not only the newest
-of its song: an owner asks what they asked for, not what is in a library.
+of its song: an owner asks what they asked for, not what is in a library. A correction counts in no
+search of an owner's, for whose it is nobody knows.
 
 In it: :class:`OwnedHistory`, :class:`OwnedEntry`, :class:`AnswerCount`.
 """
@@ -25,7 +26,7 @@ from generify.history.writing import Answer
 
 __all__ = ["AnswerCount", "OwnedEntry", "OwnedHistory"]
 
-_CHUNK = 1000  # entries removed at once
+_AT_ONCE = 1000  # entries removed
 _p = predictions.c
 
 
@@ -134,7 +135,7 @@ class OwnedHistory:
         HistoryError
             When the database cannot be read.
         """
-        tests = [*_of(owner), *conditions(wanted)]
+        tests = [*_of(owner), *conditions(wanted, corrected=False)]
         page = _select(tests).order_by(_p.predicted.desc(), _p.id.desc())
         with self.history.database.reading() as connection:
             total = connection.scalar(_joined(sa.select(sa.func.count())).where(*tests)) or 0
@@ -185,7 +186,7 @@ class OwnedHistory:
         HistoryError
             When the database cannot be read.
         """
-        selected = _select([*_of(owner), *conditions(wanted)])
+        selected = _select([*_of(owner), *conditions(wanted, corrected=False)])
         yield from map(_owned, read_all(self.history.database, selected))
 
     def count(self, owner: str, wanted: HistoryFilter) -> list[AnswerCount]:
@@ -210,7 +211,7 @@ class OwnedHistory:
         """
         n, confidence = sa.func.count(), sa.func.avg(_p.confidence)
         counted = _joined(sa.select(_p.model, _p.genre, n, confidence)).where(
-            *_of(owner), *conditions(wanted)
+            *_of(owner), *conditions(wanted, corrected=False)
         )
         with self.history.database.reading() as connection:
             rows = connection.execute(counted.group_by(_p.model, _p.genre)).all()
@@ -270,8 +271,8 @@ def _remove(connection: sa.Connection, owner: str, key: str | None) -> list[str]
     tests = [*_of(owner), *([_p.key == key] if key is not None else [])]
     columns = (_p.id, _p.key, _p.song_id, _p.model, _p.newest)
     doomed = connection.execute(_joined(sa.select(*columns)).where(*tests)).all()
-    for start in range(0, len(doomed), _CHUNK):
-        part = doomed[start : start + _CHUNK]
+    for start in range(0, len(doomed), _AT_ONCE):
+        part = doomed[start : start + _AT_ONCE]
         connection.execute(sa.delete(predictions).where(_p.id.in_([row.id for row in part])))
         for song, model in {(row.song_id, row.model) for row in part if row.newest}:
             _restore_newest(connection, song, model)

@@ -31,7 +31,7 @@ __all__ = [
 MAX_NAME = 255
 _HASH = 64  # hexadecimal digits of SHA-256
 _KEY = 32
-_COUNTED = ("newest", "model", "genre", "confidence", "predicted")
+_COUNTED = ("newest", "model", "genre", "confidence", "predicted", "song_id")
 _MYSQL: dict[str, Any] = {
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
@@ -152,7 +152,8 @@ predictions = sa.Table(
     sa.Index("generify_predictions_key", "run_id", "key", unique=True),
     sa.Index("generify_predictions_song", "song_id", "model"),
     sa.Index("generify_predictions_when", "predicted"),
-    sa.Index("generify_predictions_genre", "genre", "predicted"),
+    # With the song, which tells the corrected ones: else each would be looked up in the table.
+    sa.Index("generify_predictions_genre", "genre", "predicted", "song_id"),
     sa.Index("generify_predictions_model", "model", "predicted"),
     # Read from end to end for what has no beginning: counting, and parts of names. Servers refuse
     # to index long texts.

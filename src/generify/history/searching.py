@@ -6,8 +6,9 @@ In it: :func:`conditions`, :func:`select_newest`, :func:`select_entries`, :func:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,7 +39,8 @@ class _Scanned(FunctionElement[Any]):
     """A column whose own index SQLite shall not use.
 
     For a name it must read the index that holds all that is asked for from end to end; left to
-    itself, it would rather look up each row of another index in the table.
+    itself, it would rather look up each row of another index in the table. For corrected songs,
+    which are few, it must look up each of them; left to itself, it would rather go through all.
     """
 
     name = "scanned"
@@ -59,47 +61,57 @@ def _with_plus(element: _Scanned, compiler: SQLCompiler, **options: Any) -> str:
     return f"+{compiler.process(element.clauses, **options)}"
 
 
-def _column(column: sa.Column[Any], wanted: HistoryFilter) -> sa.ColumnElement[Any]:
-    return _Scanned(column) if wanted.name else column
-
-
-def conditions(wanted: HistoryFilter) -> list[sa.ColumnElement[bool]]:
+def conditions(wanted: HistoryFilter, *, corrected: bool = True) -> list[sa.ColumnElement[bool]]:
     """Turn a filter into conditions on predictions.
 
     Parameters
     ----------
     wanted : HistoryFilter
         Which entries.
+    corrected : bool
+        Whether the genre that a person gave to a song counts in the place of the model's.
 
     Returns
     -------
     list of ColumnElement
         All must hold; values are bound, never part of the SQL.
     """
-    genre, model = _column(_p.genre, wanted), _column(_p.model, wanted)
-    predicted = _column(_p.predicted, wanted)
+    return [*_kept_as(wanted, scanned=bool(wanted.name)), *_genre_is(wanted, corrected=corrected)]
+
+
+def _kept_as(wanted: HistoryFilter, *, scanned: bool) -> list[sa.ColumnElement[bool]]:
+    """Ask for all but the genre."""
+    model, predicted = _column(_p.model, scanned), _column(_p.predicted, scanned)
     found = []
-    if wanted.genre is not None:
-        found.append(_is_of(genre, wanted.genre))
     if wanted.model is not None:
         found.append(model == wanted.model)
     if wanted.since is not None:
         found.append(predicted >= wanted.since)
     if wanted.until is not None:
         found.append(predicted < wanted.until)
-    if wanted.unknown is not None:
-        unknown = sa.and_(genre.is_(None), ~_corrected())
-        found.append(unknown if wanted.unknown else ~unknown)
     if wanted.name:
         found.append(_p.folded.contains(fold(wanted.name), autoescape=True))
     return found
 
 
-def _is_of(genre: sa.ColumnElement[Any], wanted: str) -> sa.ColumnElement[bool]:
-    """Ask what a person said of a song, and only else what the model did."""
-    return sa.or_(
-        _corrected(corrections.c.genre == wanted), sa.and_(genre == wanted, ~_corrected())
-    )
+def _genre_is(wanted: HistoryFilter, *, corrected: bool) -> list[sa.ColumnElement[bool]]:
+    """Ask what a person said of a song, where that counts, and only else what the model did."""
+    genre = _column(_p.genre, bool(wanted.name))
+    found = []
+    if wanted.genre is not None:
+        said = genre == wanted.genre
+        given = _corrected(corrections.c.genre == wanted.genre)
+        found.append(sa.or_(given, sa.and_(said, ~_corrected())) if corrected else said)
+    if wanted.unknown is not None:
+        unknown: sa.ColumnElement[bool] = genre.is_(None)
+        if corrected:
+            unknown = sa.and_(unknown, ~_corrected())
+        found.append(unknown if wanted.unknown else ~unknown)
+    return found
+
+
+def _column(column: sa.Column[Any], scanned: bool) -> sa.ColumnElement[Any]:
+    return _Scanned(column) if scanned else column
 
 
 def _corrected(*tests: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -119,7 +131,7 @@ def select_newest(wanted: HistoryFilter) -> sa.Select[int]:
     Select
         The newest first.
     """
-    order = (_column(_p.predicted, wanted).desc(), _p.id.desc())
+    order = (_column(_p.predicted, bool(wanted.name)).desc(), _p.id.desc())
     return sa.select(_p.id).where(*conditions(wanted)).order_by(*order)
 
 
@@ -253,35 +265,82 @@ def count_genres(connection: sa.Connection, wanted: HistoryFilter) -> tuple[Genr
     tuple of GenreCount
         By model, the most frequent genre first.
     """
-    genre = sa.func.coalesce(corrections.c.genre, _p.genre)
-    stays = sa.or_(corrections.c.genre.is_(None), corrections.c.genre == _p.genre)
-    counted = (
+    rows: dict[tuple[str, str | None], _Counts] = {}
+    counted = sa.union_all(_count_answers(wanted), _count_corrected(wanted))
+    for model, genre, *counts in connection.execute(counted):
+        rows[model, genre] = rows.get((model, genre), _Counts()).plus(*counts)
+    totals: Counter[str] = Counter()
+    for (model, _), found in rows.items():
+        totals[model] += found.n
+    ranked = sorted(rows.items(), key=lambda row: (row[0][0], -row[1].n, row[0][1] or ""))
+    return tuple(
+        GenreCount(model, genre, found.n, found.n / totals[model], found.mean, found.n_corrected)
+        for (model, genre), found in ranked
+    )
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Songs, how many of them have a confidence, the sum of these, and the corrected songs."""
+
+    n: int = 0
+    n_sure: int = 0
+    sure: float = 0.0
+    n_corrected: int = 0
+
+    def plus(self, n: int, n_sure: int, sure: float | None, n_given: int) -> _Counts:
+        n_corrected = self.n_corrected + n_given
+        return _Counts(self.n + n, self.n_sure + n_sure, self.sure + (sure or 0), n_corrected)
+
+    @property
+    def mean(self) -> float | None:
+        return self.sure / self.n_sure if self.n_sure else None
+
+
+# Counted apart: as one, joined to their corrections, a million answers would have to be sorted.
+def _count_answers(wanted: HistoryFilter) -> sa.Select[*tuple[Any, ...]]:
+    """Count songs that nobody corrected, in the order of an index."""
+    n, sure = sa.func.count, _p.confidence
+    last = _last_words(wanted)
+    newest = _p.newest == sa.true() if last is None else _p.id.in_(last)
+    return (
+        sa.select(_p.model, _p.genre, n(), n(sure), sa.func.sum(sure), sa.literal(0))
+        .where(newest, ~_corrected(), *conditions(wanted, corrected=False))
+        .group_by(_p.model, _p.genre)
+    )
+
+
+def _count_corrected(wanted: HistoryFilter) -> sa.Select[*tuple[Any, ...]]:
+    """Count corrected songs under the genre that a person gave, starting from the corrections."""
+    n, genre = sa.func.count, corrections.c.genre
+    right = genre == _p.genre
+    sure = sa.case((right, _p.confidence))
+    last = _last_words(wanted, _corrected())
+    newest = _Scanned(_p.newest) == sa.true() if last is None else _p.id.in_(last)
+    tests = [newest, *_kept_as(wanted, scanned=True)]
+    if wanted.genre is not None:
+        tests.append(genre == wanted.genre)
+    if wanted.unknown:
+        tests.append(sa.false())
+    return (
         sa.select(
-            *(_p.model, genre, sa.func.count(), sa.func.avg(sa.case((stays, _p.confidence)))),
-            sa.func.count() - sa.func.count(sa.case((stays, 1))),
+            *(_p.model, genre, n(), n(sure), sa.func.sum(sure), n() - n(sa.case((right, 1)))),
         )
-        .outerjoin_from(predictions, corrections, corrections.c.song_id == _p.song_id)
-        .where(*_newest_of_song(wanted), *conditions(wanted))
+        .join_from(corrections, predictions, _p.song_id == _Scanned(corrections.c.song_id))
+        .where(*tests)
         .group_by(_p.model, genre)
     )
-    rows = connection.execute(counted).all()
-    totals: dict[str, int] = {}
-    for model, _, n, *_ in rows:
-        totals[model] = totals.get(model, 0) + n
-    ranked = sorted(rows, key=lambda row: (row[0], -row[2], row[1] or ""))
-    return tuple(
-        GenreCount(model, genre, n, n / totals[model], sure, n_corrected)
-        for model, genre, n, sure, n_corrected in ranked
-    )
 
 
-def _newest_of_song(wanted: HistoryFilter) -> list[sa.ColumnElement[bool]]:
-    # The flag is quick, but the answer that has it may be a later one, or one on a copy elsewhere.
+def _last_words(wanted: HistoryFilter, *tests: sa.ColumnElement[bool]) -> sa.Select[int] | None:
+    """Select the numbers of the newest answers; None where the flag says it, which is quick."""
+    # The answer that has the flag may be a later one, or one on a copy that lies elsewhere.
     if wanted.until is None and not wanted.name:
-        return [_p.newest == sa.true()]
-    looked_at = replace(wanted, genre=None, unknown=None)
-    last = sa.select(sa.func.max(_p.id)).where(*conditions(looked_at))
-    return [_p.id.in_(last.group_by(_p.song_id, _p.model).correlate(None))]
+        return None
+    scanned = bool(wanted.name or tests)
+    last = sa.select(sa.func.max(_p.id)).where(*tests, *_kept_as(wanted, scanned=scanned))
+    last = last.group_by(*(_column(c, scanned) for c in (_p.song_id, _p.model)))
+    return last.correlate(None)
 
 
 def list_corrections(connection: sa.Connection) -> tuple[Correction, ...]:

@@ -17,7 +17,7 @@ down_revision = None
 
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _Time = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-_COUNTED = ("newest", "model", "genre", "confidence", "predicted")
+_COUNTED = ("newest", "model", "genre", "confidence", "predicted", "song_id")
 _MYSQL: dict[str, Any] = {
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
@@ -90,7 +90,7 @@ def _predictions(metadata: sa.MetaData) -> sa.Table:
         sa.Index("generify_predictions_key", "run_id", "key", unique=True),
         sa.Index("generify_predictions_song", "song_id", "model"),
         sa.Index("generify_predictions_when", "predicted"),
-        sa.Index("generify_predictions_genre", "genre", "predicted"),
+        sa.Index("generify_predictions_genre", "genre", "predicted", "song_id"),
         sa.Index("generify_predictions_model", "model", "predicted"),
         sa.Index("generify_predictions_newest", *_COUNTED).ddl_if(callable_=_on_servers),
         sa.Index("generify_predictions_whole", *_COUNTED, "folded").ddl_if(dialect="sqlite"),
