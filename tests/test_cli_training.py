@@ -288,3 +288,15 @@ def test_train_says_which_tracks_it_held_out(
     (line,) = [line for line in done.err.splitlines() if line.startswith("held out, as the lists")]
     assert f"6 tracks ({marked[0].track}, " in line
     assert line.endswith(" and 1 more)")
+
+
+def test_nothing_to_hold_out_is_told_before_any_song_is_heard(
+    music: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hear(*_: object, **__: object) -> None:
+        raise AssertionError("a song was heard")
+
+    monkeypatch.setattr("generify.workflow.extract_features", hear)
+    done = command("train", music, "-f", "mfcc", "-o", tmp_path / "m.onnx", "--hold-out")
+    assert done.code == 2
+    assert "marks no track as test, so none can be held out" in done.err

@@ -219,6 +219,15 @@ class TestGtzanLayouts:
             "jazz.00001.mp3, jazz.00001.wav (jazz.00001.wav is used)"
         )
 
+    def test_copies_of_equal_names_are_told_by_their_folders(self, tmp_path):
+        for clip in self.CLIPS:
+            write_song(tmp_path / f"a/{clip}.wav")
+        write_song(tmp_path / "b/jazz/jazz.00001.wav")
+        assert load_dataset(tmp_path).warnings[1] == (
+            "files of one name in several folders are taken for one track: a/jazz/jazz.00001.wav, "
+            "b/jazz/jazz.00001.wav (a/jazz/jazz.00001.wav is used)"
+        )
+
     def test_a_small_part_of_it_keeps_the_name_of_its_folder(self, tmp_path):
         for clip in self.CLIPS:
             write_song(tmp_path / f"my-music/{clip}.wav")

@@ -169,38 +169,6 @@ def test_the_report_quotes_the_interval() -> None:
     assert (report.low, report.high) == accuracy_interval(n_right, len(y))
 
 
-def test_calibration_by_hand() -> None:
-    # two answers at 0.95, one right: gap 0.45; two at 0.65, both right: gap 0.35
-    y = np.array([0, 1, 0, 1], dtype=np.intp)
-    probabilities = np.array([[0.95, 0.05], [0.95, 0.05], [0.65, 0.35], [0.35, 0.65]])
-    bins = calibration_bins(y, probabilities)
-    assert [b.n_tracks for b in bins] == [0, 0, 0, 0, 0, 0, 2, 0, 0, 2]
-    assert (bins[9].confidence, bins[9].accuracy) == pytest.approx((0.95, 0.5))
-    assert (bins[6].confidence, bins[6].accuracy) == pytest.approx((0.65, 1.0))
-    assert math.isnan(bins[0].confidence)
-    assert [(b.low, b.high) for b in bins] == [
-        pytest.approx((i / 10, (i + 1) / 10)) for i in range(10)
-    ]
-    assert calibration_error(bins) == pytest.approx((2 * 0.45 + 2 * 0.35) / 4)
-
-
-def test_certain_answers_fall_into_the_last_bin() -> None:
-    y = np.zeros(3, dtype=np.intp)
-    bins = calibration_bins(y, np.array([[1.0, 0.0]] * 3))
-    assert bins[9].n_tracks == 3
-    assert calibration_error(bins) == 0
-
-
-def test_a_calibrated_forecaster_has_no_error() -> None:
-    rng = np.random.default_rng(0)
-    sure = rng.uniform(0.5, 1, size=100_000)
-    y = (rng.uniform(size=len(sure)) > sure).astype(np.intp)
-    bins = calibration_bins(y, np.stack([sure, 1 - sure], axis=1))
-    assert calibration_error(bins) < 0.01
-    overconfident = calibration_bins(y, np.stack([(1 + sure) / 2, (1 - sure) / 2], axis=1))
-    assert calibration_error(overconfident) == pytest.approx(0.125, abs=0.01)
-
-
 def test_mistakes_come_surest_first() -> None:
     y = np.array([0, 1, 2, 0], dtype=np.intp)
     probabilities = np.array([[0.1, 0.5, 0.4], [0.2, 0.7, 0.1], [0.8, 0.15, 0.05], [0.3, 0.3, 0.4]])

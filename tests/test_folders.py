@@ -11,7 +11,6 @@ import soundfile
 
 from conftest import RATE, SOUNDS, Command
 from generify.datasets import load_dataset
-from generify.datasets.folders import ARTISTS_FROM_TAGS
 from generify.datasets.gtzan import published_tracks
 from generify.model import load_model
 
@@ -38,9 +37,10 @@ def test_artists_are_those_of_the_tags(tmp_path: Path) -> None:
     music = write_music(tmp_path / "music", ["Nina", "Nina", None], ["Kinks", "Who"])
     dataset = load_dataset(music)
     assert [track.artist for track in dataset.tracks] == ["Nina", "Nina", None, "Kinks", "Who"]
-    assert dataset.warnings == (f"{ARTISTS_FROM_TAGS}: 4 of 5 tracks name one",)
+    assert dataset.artists_from == "artists from the files' tags: 4 of 5 tracks name one"
+    assert dataset.warnings == ()
     one = load_dataset(music, genres=["jazz"])
-    assert one.warnings == (f"{ARTISTS_FROM_TAGS}: 2 of 3 tracks name one",)
+    assert one.artists_from == "artists from the files' tags: 2 of 3 tracks name one"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_stands_for_an_artist(written: str, artist: str | None, tmp_path: P
 def test_few_names_are_none(rock: list[str | None], tmp_path: Path) -> None:
     dataset = load_dataset(write_music(tmp_path / "music", ["Nina", None], rock))
     assert {track.artist for track in dataset.tracks} == {None}
-    assert dataset.warnings == ()
+    assert (dataset.artists_from, dataset.warnings) == ("", ())
 
 
 def test_a_damaged_tag_names_nobody(tmp_path: Path) -> None:
@@ -108,17 +108,29 @@ def write_sounds(root: Path, n_artists: int) -> Path:
     return root
 
 
+said = "artists from the files' tags: 24 of 24 tracks name one"
+
+
 def test_a_model_says_where_its_artists_are_from(tmp_path: Path, command: Command) -> None:
     music, output = write_sounds(tmp_path / "music", 4), tmp_path / "mine.onnx"
     done = command("train", music, "-o", output, "--features", "mfcc", "--report", tmp_path / "r")
     assert done.code == 0
-    said = f"{ARTISTS_FROM_TAGS}: 24 of 24 tracks name one"
-    assert f"warning: {said}" in done.err.splitlines()
+    assert said not in done.err
     assert f"trained on and tested on; {said}" in done.out
     metrics = load_model(output).card.metrics
     assert metrics["split"] == "artist"
     assert metrics["split_meaning"].endswith(f"; {said}")
     assert said in (tmp_path / "r/report.json").read_text()
+
+
+def test_a_table_says_where_its_artists_are_from(tmp_path: Path, command: Command) -> None:
+    music, table = write_sounds(tmp_path / "music", 4), tmp_path / "music.parquet"
+    extracted = command("extract", music, "-o", table, "--features", "mfcc")
+    assert extracted.err.splitlines()[-2:-1] == [said]
+    done = command("train", table, "-o", tmp_path / "mine.onnx", "--features", "mfcc")
+    assert f"trained on and tested on; {said}" in done.out
+    divided = command("datasets", "split", music, "--by", "artist")
+    assert said in divided.err.splitlines()
 
 
 def test_genres_by_one_artist_are_trained_on_all_the_same(tmp_path: Path, command: Command) -> None:
@@ -128,4 +140,4 @@ def test_genres_by_one_artist_are_trained_on_all_the_same(tmp_path: Path, comman
     assert "all 8 tracks of clicks are by one artist" in done.err
     metrics = load_model(output).card.metrics
     assert metrics["split"] == "random"
-    assert ARTISTS_FROM_TAGS not in metrics["split_meaning"]
+    assert "tags" not in metrics["split_meaning"]

@@ -56,6 +56,15 @@ def test_other_fonts_help_where_letters_are_missing(capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", "")
 
 
+def test_fonts_are_lent_once() -> None:
+    figure = figure_with("𝐀")
+    fonts.lend_fonts(figure)
+    families = figure.texts[0].get_fontfamily()
+    fonts.lend_fonts(figure)
+    assert figure.texts[0].get_fontfamily() == families
+    assert len(set(families)) == len(families) > 1
+
+
 def test_letters_that_no_font_has_are_spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = fonts._letters_of(findfont(FontProperties()))
     monkeypatch.setattr(fonts, "_letters_of", lambda path: usual)
@@ -81,3 +90,17 @@ def test_wide_letters_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fonts, "_choose", lambda letters: ([], set()))
     assert plain_label("夏" * 30, 10) == "夏" * 4 + "…"
     assert plain_label("夏" * 5, 10) == "夏" * 5
+
+
+@pytest.mark.parametrize(("letter", "n_names"), [("j", 1), ("夏", 0)])
+def test_a_band_is_named_where_its_name_fits(
+    monkeypatch: pytest.MonkeyPatch, letter: str, n_names: int
+) -> None:
+    # Of 8.9 inches the band has 0.9: ten letters of 0.08 inches fit, ten of twice that do not.
+    monkeypatch.setattr(fonts, "_choose", lambda letters: ([], set()))
+    name = 9 * letter
+    segments = (TimelineSegment(0, 3, name, 0.8), TimelineSegment(9, 30, "rock", 0.8))
+    genres = (GenreProbability(name, 0.8), GenreProbability("rock", 0.2))
+    song = Prediction("a.ogg", "m", name, 0.8, False, genres, 30, 30, timeline=segments)
+    drawn = [text.get_text() for text in plot_timeline(song).axes[0].texts]
+    assert drawn == n_names * [name] + ["rock"]

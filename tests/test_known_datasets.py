@@ -16,6 +16,7 @@ from generify.datasets import (
     KNOWN,
     Dataset,
     Track,
+    base,
     dataset_facts,
     known_dataset,
     list_datasets,
@@ -25,6 +26,7 @@ from generify.datasets.splits import make_split
 from generify.errors import DatasetError, ParameterError
 from generify.model import load_model
 from generify.model_card import track_digest
+from generify.verification.inventory import take_inventory
 
 
 def write_songs(root: Path, *names: str) -> Path:
@@ -211,6 +213,11 @@ ROWS = (
 
 
 class TestFma:
+    @pytest.fixture(autouse=True)
+    def whole(self, monkeypatch):
+        """Take a few clips for all of FMA: the tables here name five."""
+        monkeypatch.setattr(base, "_NEARLY_WHOLE", 0)
+
     @pytest.fixture
     def fma(self, tmp_path: Path) -> Path:
         write_songs(
@@ -236,14 +243,18 @@ class TestFma:
         assert dataset.failures == dataset.missing == ()
         assert dataset.warnings == ()
 
-    def test_a_small_part_of_it_keeps_the_name_of_its_folder(self, fma):
-        self.put(fma, table(*ROWS, *(row(n) for n in range(1000, 2000))))
+    @pytest.mark.parametrize("n_others", [0, 1000], ids=["table cut", "table"])
+    def test_a_small_part_of_it_keeps_the_name_of_its_folder(self, fma, n_others, monkeypatch):
+        monkeypatch.setattr(base, "_NEARLY_WHOLE", 0.9)
+        self.put(fma, table(*ROWS, *(row(n) for n in range(1000, 1000 + n_others))))
         dataset = load_dataset(fma)
         assert (dataset.name, dataset.facts) == (fma.name, dataset_facts("fma-small"))
         assert dataset.warnings == (
-            f"{fma.name} looks like part of FMA small (7,000 of 8,000 clips): "
+            f"{fma.name} looks like part of FMA small (3 of 8,000 clips): "
             "its published artists are used",
         )
+        inventory = take_inventory(fma)
+        assert (inventory.name, inventory.n_here, inventory.is_part) == ("fma-small", 3, True)
 
     def test_names_that_two_bear_are_told_apart(self, fma):
         tracks = load_dataset(fma).tracks

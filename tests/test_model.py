@@ -28,7 +28,6 @@ from generify.model import GenreModel, export_model, list_models, load_model
 from generify.model_card import CARD_KEY, ModelCard, track_digest
 
 N_FEATURES = len(get_extractor("mfcc").columns)
-TRAIN_HINT = "give a file written by `generify train`"
 
 # neither sorted nor in the order in which anything would meet them
 CARD = ModelCard(
@@ -158,7 +157,7 @@ ODD_CARDS: dict[str, str] = {
 def test_odd_cards_are_refused(text: str) -> None:
     with pytest.raises(ModelError, match="the model card cannot be read") as caught:
         ModelCard.from_json(text)
-    assert caught.value.hint == TRAIN_HINT
+    assert caught.value.hint == NO_MODEL_HINT
 
 
 def test_the_refusal_of_a_card_names_the_file() -> None:
@@ -191,22 +190,22 @@ def test_a_graph_that_does_not_fit_its_card(graph: bytes) -> None:
         GenreModel.from_bytes(graph, source="odd.onnx")
 
 
-def test_another_version_of_the_extractor() -> None:
-    spec = dataclasses.replace(CARD.extractor, version=99)
+@pytest.mark.parametrize(
+    ("version", "parameters", "ending"),
+    [
+        (1, '{"n_mfcc": 20}', "mfcc v1 with other parameters"),
+        (99, CARD.extractor.parameters, "mfcc v1"),
+    ],
+)
+def test_what_differs_about_the_extractor(version: int, parameters: str, ending: str) -> None:
+    spec = ExtractorSpec("mfcc", version, parameters)
     card = dataclasses.replace(CARD, extractor=spec)
-    with pytest.raises(
-        ModelError,
-        match=r"old\.onnx was trained on features mfcc v99, this Generify computes mfcc v1",
-    ) as caught:
+    with pytest.raises(ModelError) as caught:
         GenreModel.from_bytes(build(card.to_json()), source="old.onnx")
+    assert str(caught.value) == (
+        f"old.onnx was trained on features mfcc v{version}, this Generify computes {ending}"
+    )
     assert caught.value.hint == "train it again with `generify train`"
-
-
-def test_other_parameters_of_the_extractor() -> None:
-    spec = dataclasses.replace(CARD.extractor, parameters='{"n_mfcc": 20}')
-    card = dataclasses.replace(CARD, extractor=spec)
-    with pytest.raises(ModelError, match=r"old\.onnx was trained on features mfcc v1"):
-        GenreModel.from_bytes(build(card.to_json()), source="old.onnx")
 
 
 def test_an_extractor_that_nobody_knows() -> None:
@@ -254,16 +253,18 @@ def test_features_of_another_shape(model: GenreModel, shape: tuple[int, ...]) ->
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_features_that_are_no_numbers(model: GenreModel, bad: float) -> None:
-    with pytest.raises(ParameterError, match="features hold NaN or infinity"):
+    with pytest.raises(ParameterError) as caught:
         model.predict_proba(features(0, bad))
+    assert str(caught.value) == "features hold NaN or infinity"
 
 
 def test_a_model_that_answers_nonsense() -> None:
     graph = build(weights=np.full((N_FEATURES, 3), np.nan, np.float32))
-    with pytest.raises(
-        ModelError, match=r"broken\.onnx: the model toy answers with what are no probabilities"
-    ):
+    with pytest.raises(ModelError) as caught:
         GenreModel.from_bytes(graph, source="broken.onnx")
+    wanted = "broken.onnx: the model toy answers with what are no probabilities"
+    assert str(caught.value) == wanted
+    assert caught.value.hint == "train it again"
 
 
 def test_a_model_whose_novelty_is_no_number() -> None:
@@ -276,10 +277,10 @@ def test_a_model_whose_novelty_is_no_number() -> None:
         ]
     )
     made.graph.output.append(helper.make_tensor_value_info("novelty", TensorProto.FLOAT, [None]))
-    with pytest.raises(
-        ModelError, match=r"broken\.onnx: the model toy answers with what is no novelty"
-    ):
+    with pytest.raises(ModelError) as caught:
         GenreModel.from_bytes(made.SerializeToString(), source="broken.onnx")
+    assert str(caught.value) == "broken.onnx: the model toy answers with what is no novelty"
+    assert caught.value.hint == "train it again"
 
 
 def test_a_session_that_fails(model: GenreModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,8 +289,10 @@ def test_a_session_that_fails(model: GenreModel, monkeypatch: pytest.MonkeyPatch
             raise RuntimeError("out of something")
 
     monkeypatch.setitem(model.__dict__, "_session", Session())
-    with pytest.raises(ModelError, match="the model toy cannot be run"):
+    with pytest.raises(ModelError) as caught:
         model.predict_proba(features(0))
+    assert str(caught.value) == "the model toy cannot be run"
+    assert caught.value.hint == "train it again"
 
 
 def test_many_rows_are_run_few_at_a_time(model: GenreModel) -> None:
@@ -610,29 +613,6 @@ def test_the_novelty_of_a_model_that_knows_none(model: GenreModel) -> None:
     assert found.dtype == np.float32
 
 
-def test_a_session_that_fails_says_what_to_do(
-    model: GenreModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(model.__dict__, "_session", object())
-    with pytest.raises(ModelError) as caught:
-        model.predict_proba(features(0))
-    assert str(caught.value) == "the model toy cannot be run"
-    assert caught.value.hint == "train it again"
-
-
-def test_features_that_are_no_numbers_in_a_whole_sentence(model: GenreModel) -> None:
-    with pytest.raises(ParameterError) as caught:
-        model.predict_proba(features(0, np.nan))
-    assert str(caught.value) == "features hold NaN or infinity"
-
-
-def test_a_model_that_answers_nonsense_says_what_to_do() -> None:
-    graph = build(weights=np.full((N_FEATURES, 3), np.nan, np.float32))
-    with pytest.raises(ModelError) as caught:
-        GenreModel.from_bytes(graph, source="broken.onnx")
-    assert caught.value.hint == "train it again"
-
-
 def test_a_model_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     sources: list[str] = []
     really = model_module.open_session
@@ -646,27 +626,13 @@ def test_a_model_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sources == ["mine.onnx"]
 
 
-@pytest.mark.parametrize(
-    ("version", "parameters", "ending"),
-    [(1, '{"n_mfcc": 20}', "mfcc v1 with other parameters"), (99, "{}", "mfcc v1")],
-)
-def test_what_differs_about_the_extractor(version: int, parameters: str, ending: str) -> None:
-    spec = ExtractorSpec("mfcc", version, parameters)
-    card = dataclasses.replace(CARD, extractor=spec)
-    with pytest.raises(ModelError) as caught:
-        GenreModel.from_bytes(build(card.to_json()), source="old.onnx")
-    assert str(caught.value) == (
-        f"old.onnx was trained on features mfcc v{version}, this Generify computes {ending}"
-    )
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 def test_a_pipe_is_no_model(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ModelError) as caught:
         load_model(tmp_path / "pipe")
     assert str(caught.value) == f"{tmp_path / 'pipe'} is a device or a pipe, not a file"
-    assert caught.value.hint == TRAIN_HINT
+    assert caught.value.hint == NO_MODEL_HINT
 
 
 def test_as_large_as_a_model_may_be(
@@ -678,10 +644,4 @@ def test_as_large_as_a_model_may_be(
     monkeypatch.setattr(model_module, "MAX_MODEL_BYTES", len(model.graph) - 1)
     with pytest.raises(ModelError, match="bytes, a model at most") as caught:
         load_model(tmp_path / "toy.onnx")
-    assert caught.value.hint == TRAIN_HINT
-
-
-def test_the_names_of_models_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(ModelError) as caught:
-        load_model(tmp_path / "missing.onnx")
-    assert f"(bundled: {', '.join(list_models())})" in str(caught.value)
+    assert caught.value.hint == NO_MODEL_HINT

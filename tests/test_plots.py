@@ -124,6 +124,14 @@ def test_confusion_cells_show_share_and_count() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == [f"{g} (20)" for g in GENRES]
 
 
+def test_nearly_all_is_not_all() -> None:
+    report = replace(make_report(), confusion=((399, 1, 0), (0, 20, 0), (0, 0, 20)))
+    axes = plot_confusion(report).axes[0]
+    cells = [text.get_text() for text in axes.texts]
+    assert cells[:3] == ["> 99 %\n399", "< 1 %\n1", "0"]
+    assert cells[4] == "100 %\n20"
+
+
 def test_confusion_of_a_genre_without_tracks() -> None:
     figure = plot_confusion(make_report(("absent", "jazz", "rock")))
     shares = np.ma.filled(figure.axes[0].images[0].get_array(), np.nan)
@@ -318,8 +326,8 @@ def test_timeline_says_what_the_terminal_says(confidence: float, unknown: bool) 
 
 
 def test_timeline_has_no_percentage_where_it_means_nothing() -> None:
-    doubt = "it sounds like noise, not like music, so its percentages mean nothing here"
-    prediction = replace(make_prediction(unknown=True), warnings=(doubt,))
+    doubt = "it sounds like noise, not like music"
+    prediction = replace(make_prediction(unknown=True), doubt=doubt)
     assert words(plot_timeline(prediction)).splitlines()[0].endswith(": unknown, nearest jazz")
 
 

@@ -95,7 +95,9 @@ def test_a_model_without_a_threshold_does_not_name_noise(
     soundfile.write(tmp_path / "noise.wav", noise, RATE)
     answer = predict(tmp_path / "noise.wav", music_model)
     assert (answer.genre, answer.unknown) == (None, True)
-    assert answer.doubt.startswith("it sounds like noise, not like music, so ")
+    assert answer.doubt == "it sounds like noise, not like music"
+    told = "it sounds like noise, not like music, so its percentages mean nothing here"
+    assert answer.warnings == (told,)
 
 
 def test_new_sounds_are_named(music_model: GenreModel, tmp_path: Path) -> None:
@@ -343,6 +345,7 @@ def test_json_has_the_documented_form() -> None:
         "duration": 241.3,
         "analysed": 30.0,
         "warnings": [],
+        "doubt": "",
     }
 
 
@@ -355,7 +358,8 @@ def test_json_of_a_real_prediction(long_prediction: Prediction) -> None:
 
 
 def test_passages_join_neighbours_of_one_genre() -> None:
-    times = ((0, 3, "rock"), (3, 6, "rock"), (6, 9, "jazz"), (12, 15, "jazz"), (15.001, 18, "jazz"))
+    times = ((0, 3, "rock"), (3, 6, "rock"), (6, 9, "jazz"), (12, 15, "jazz"))
+    times = (*times, (15.001, 16.001, "jazz"))  # the last slot of a song is as long as is left
     shares = (0.6, 0.8, 0.5, 0.4, 0.7)
     segments = [TimelineSegment(*time, share) for time, share in zip(times, shares, strict=True)]
     bare = Prediction("a.mp3", "made", "rock", 0.7, False, (), duration=18.0, analysed=9.0)
@@ -363,7 +367,13 @@ def test_passages_join_neighbours_of_one_genre() -> None:
     whole = bare.with_timeline(segments)
     assert (whole.timeline, whole.analysed) == (tuple(segments), 18.0)
     found = [(p.start, p.end, p.genre, round(p.probability, 6)) for p in whole.passages]
-    assert found == [(0, 6, "rock", 0.7), (6, 9, "jazz", 0.5), (12, 18, "jazz", 0.55)]
+    assert found == [(0, 6, "rock", 0.7), (6, 9, "jazz", 0.5), (12, 16.001, "jazz", 0.475)]
+
+
+def test_a_segment_that_was_rounded_to_nothing_is_a_passage() -> None:
+    bare = Prediction("a.mp3", "made", "rock", 0.7, False, (), duration=18.0, analysed=9.0)
+    (passage,) = bare.with_timeline([TimelineSegment(18.0, 18.0, "rock", 0.6)]).passages
+    assert passage == TimelineSegment(18.0, 18.0, "rock", pytest.approx(0.6))
 
 
 def test_json_without_a_timeline_and_of_an_unknown_genre(
@@ -401,7 +411,8 @@ def test_bundled_models_answer(song: Path, name: str) -> None:
     assert result.model == name
     assert {g.genre for g in result.genres} == set(load_model(name).genres)
     assert result.unknown  # a chord of sines is no song
-    assert result.doubt == result.warnings[-1]
+    assert result.doubt == f"it is unlike all that {name} was trained on"
+    assert result.warnings == (f"{result.doubt}, so its percentages mean nothing here",)
     assert segments(result)
 
 
@@ -415,7 +426,8 @@ def test_the_western_model_names_real_songs(shared_data: Path) -> None:
     chosen = [path for path in there if path.exists()][::6]
     assert len(chosen) >= 15
     right = sum(predict(path, model).genre == path.parent.name for path in chosen)
-    assert right / len(chosen) > 0.6  # chance is 0.1; of the whole list it is 0.79
+    # chance is 0.1; the model has learnt these clips too, of which it names 0.92 rightly
+    assert right / len(chosen) > 0.8
 
 
 @pytest.mark.data

@@ -312,6 +312,13 @@ def test_comparison_refuses_different_splits(tmp_path: Path) -> None:
         write_comparison([first, second], ["a", "b"], tmp_path)
 
 
+def test_comparison_needs_a_label_for_each_before_anything_is_made(tmp_path: Path) -> None:
+    report = make_report(("x", "y"))
+    with pytest.raises(ParameterError, match="a label for each result, got 1 results and 2 labels"):
+        write_comparison([report], ["a", "b"], tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_missing_jinja_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingExtraError, match="this needs jinja2"):

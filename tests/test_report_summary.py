@@ -20,6 +20,7 @@ from generify.evaluation import (
 from generify.features import ExtractorSpec
 from generify.model_card import ModelCard
 from generify.report_summary import restore_report, summarise_report
+from generify.web.figures import Figures
 
 EXPERIMENT = Experiment("mfcc + lda", "made", "random", "drawn at random")
 
@@ -151,6 +152,14 @@ def test_a_card_may_hold_too_little(missing: str) -> None:
     card = card_of(evaluate(50, ("jazz", "rock"))[2])
     metrics = {name: value for name, value in card.metrics.items() if name != missing}
     assert restore_report(dataclasses.replace(card, metrics=metrics)) is None
+
+
+def test_an_empty_confusion_is_too_little() -> None:
+    card = card_of(evaluate(50, ("jazz", "rock"))[2])
+    empty = dataclasses.replace(card, metrics={**card.metrics, "confusion": []})
+    assert restore_report(empty) is None
+    assert Figures.names(empty) == ()
+    assert Figures.names(card) == ("confusion", "roc")
 
 
 def test_what_a_card_need_not_state() -> None:

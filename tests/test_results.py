@@ -54,6 +54,8 @@ UNKNOWN = SongResult(
         genres=(GenreProbability("rock", 0.6), GenreProbability("jazz", 0.4)),
         duration=30.0,
         analysed=30.0,
+        warnings=("it sounds like noise, not like music, so its percentages mean nothing here",),
+        doubt="it sounds like noise, not like music",
     )
 )
 FAILED = SongResult(Failure("c.mp3", "AudioDecodeError", "c.mp3: is empty\n(0 bytes)"), size=0)
@@ -74,6 +76,13 @@ def test_what_is_written_is_read(suffix: str, tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("column", ["", "doubt"])
+def test_files_of_earlier_versions_state_no_doubt(column: str) -> None:
+    record = {name: value for name, value in UNKNOWN.to_dict().items() if name != "doubt"}
+    again = SongResult.from_dict(record | ({column: None} if column else {}))
+    assert again.answer == replace(UNKNOWN.answer, doubt="")
+
+
 @pytest.mark.parametrize("suffix", RESULT_SUFFIXES)
 def test_no_song_at_all(suffix: str, tmp_path: Path) -> None:
     assert list(read_results(write(tmp_path, suffix, []))) == []
@@ -89,7 +98,7 @@ def test_the_columns(tmp_path: Path) -> None:
     names = [
         *("path", "model", "model_version", "genre", "confidence", "unknown"),
         *("probability.rock", "probability.jazz", "styles", "duration", "analysed", "warnings"),
-        *("recording", "size", "modified", "error_type", "error_message"),
+        *("doubt", "recording", "size", "modified", "error_type", "error_message"),
     ]
     pyarrow = pytest.importorskip("pyarrow.parquet")
     with write(tmp_path, ".csv").open(newline="", encoding="utf-8") as stream:
@@ -101,6 +110,7 @@ def test_the_columns(tmp_path: Path) -> None:
         **{"probability.rock": "0.1", "probability.jazz": "0.9"},
         **{"styles": "female vocalists 0.41 | 80s 0.2", "duration": "241.337", "analysed": "30.0"},
         "warnings": "1.0 s of 3.0 s are in the file; it is damaged or cut short | odd",
+        "doubt": "",
         **{"recording": "ab" * 32, "size": str(2**40), "modified": "2024-02-29T12:00:00.000001Z"},
         **{"error_type": "", "error_message": ""},
     }

@@ -420,6 +420,24 @@ def test_answers_for_songs_on_a_disk_that_is_not_there_are_kept(
     assert heard == ["b/empty.mp3"]
 
 
+def test_songs_that_were_taken_out_of_a_folder_are_dropped(
+    library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+) -> None:
+    """All of them: the empty folder fails, but it was looked into."""
+    output = tmp_path / "out.csv"
+    given = [library / "a", library / "b"]
+    scan(given, output, music_model)
+    for song in (library / "b").iterdir():
+        song.unlink()
+    scan(given, output, music_model, CHANGED)
+    assert names_in(output) == [*SONGS[:3], "library/b"]
+    (library / "b").rmdir()
+    (library / "b.wav").mkdir()
+    (library / "b").symlink_to(tmp_path / "unplugged")
+    scan(given, output, music_model, CHANGED)
+    assert names_in(output) == [*SONGS[:3], "library/b"]
+
+
 def test_an_update_of_one_folder_and_then_another(
     library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
 ) -> None:

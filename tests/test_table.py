@@ -54,6 +54,20 @@ def test_a_table_comes_back(table: FeatureTable, saved: Path) -> None:
     assert load_table(str(saved)).tracks == table.tracks
 
 
+@pytest.mark.parametrize("said", ["", "from the tags: 3 of 4 näme one"])
+def test_where_artists_were_found_comes_back(table: FeatureTable, saved: Path, said: str) -> None:
+    save_table(dataclasses.replace(table, artists_from=said), saved)
+    assert load_table(saved).artists_from == said
+
+
+def test_tables_of_earlier_versions_do_not_say_where_artists_were_found(saved: Path) -> None:
+    def forget(arrow: Any) -> Any:
+        kept = {k: v for k, v in arrow.schema.metadata.items() if k != b"generify.artists_from"}
+        return arrow.replace_schema_metadata(kept)
+
+    assert load_table(rewrite(saved, forget)).artists_from == ""
+
+
 def test_an_empty_name_is_not_a_missing_one(make_table: TableMaker, tmp_path: Path) -> None:
     table = make_table(["rock"] * 9, artists=["", None, "A", None, "", "ß", "日本", None, "B"])
     save_table(table, tmp_path / "table.parquet")

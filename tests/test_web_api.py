@@ -413,6 +413,16 @@ def test_a_wrong_method_is_told_the_right_ones(visitor: httpx.Client) -> None:
     assert answer.headers["allow"] == "DELETE, GET, POST"
 
 
+@pytest.mark.parametrize("path", ["/nope", "/api/v1/nope"])
+def test_only_programs_are_sent_to_the_docs(visitor: httpx.Client, path: str) -> None:
+    assert_problem(visitor.post(path), 404, "not-found")
+    assert visitor.post(path).json()["hint"] == "see /docs"
+    page = visitor.get("/nope", headers={"Accept": "text/html"})
+    assert page.status_code == 404
+    assert "there is no such page" in page.text.lower()
+    assert "see /docs" not in page.text.lower()
+
+
 def test_an_answer_without_a_picture(visitor: httpx.Client) -> None:
     own = send(visitor, make_song()).json()["links"]["self"]
     assert visitor.get(f"{own}/spectrogram.png").status_code == 204

@@ -271,6 +271,64 @@ def test_the_first_of_the_list_is_opened(visit: Visit) -> None:
         expect(page.locator(".answer .name")).to_have_text("slow.wav")
 
 
+def test_a_song_that_is_waited_for_can_be_removed(visit: Visit) -> None:
+    with visit("/western") as page:
+        asked: list[Any] = []
+
+        def hold_the_first(route: Any) -> None:
+            asked.append(route)
+            if len(asked) > 1:
+                route.continue_()
+
+        page.route("**/api/v1/predictions", hold_the_first)
+        names = ("slow.wav", "quick.wav", "third.wav")
+        choose(page, *(upload(name, noise(2)) for name in names))
+        expect(page.get_by_role("button", name="Show third.wav")).to_be_visible()
+        expect(page.locator(".answer")).to_have_count(0)
+        page.get_by_role("button", name="Remove slow.wav").click()
+        expect(page.locator(".answer .name")).to_have_text("quick.wav")
+        page.get_by_role("button", name="Remove quick.wav").click()
+        expect(page.locator(".answer .name")).to_have_text("third.wav")
+
+        choose(page, upload("fourth.wav", noise(2)))
+        done(page, 2)
+        page.evaluate(
+            """() => {
+                window.opened = [];
+                const seen = (changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(
+                    (added) => window.opened.push(added.querySelector(".name").textContent)));
+                new MutationObserver(seen).observe(
+                    document.querySelector("[data-answer]"), {childList: true});
+            }"""
+        )
+        page.get_by_role("button", name="Clear the list").click()
+        expect(page.locator(".answer")).to_have_count(0)
+        assert page.evaluate("window.opened") == []
+
+
+def test_why_a_song_is_unknown(visit: Visit) -> None:
+    """A warning is no reason, wherever it stands, and a reason needs no certain words."""
+    genres = [{"genre": "blues", "probability": 0.3}, {"genre": "rock", "probability": 0.2}]
+    unknown = {"model": "western", "genre": None, "unknown": True, "confidence": 0.3}
+    unknown |= {"genres": genres, "styles": [], "links": {}, "duration": 2.0}
+
+    def answer(page: Any, **more: Any) -> None:
+        page.unroute("**/api/v1/predictions")
+        path = "**/api/v1/predictions"
+        page.route(path, lambda route: route.fulfill(json={"path": "a.wav", **unknown, **more}))
+        choose(page, upload("a.wav", b"content"))
+        done(page, 1)
+
+    with visit("/western") as page:
+        answer(page, warnings=["it is cut off"], doubt="")
+        expect(page.locator(".unknown .why")).to_contain_text("not sure enough")
+        expect(page.locator(".warnings li")).to_have_text(["It is cut off"])
+        page.get_by_role("button", name="Clear the list").click()
+        answer(page, warnings=["it is cut off", "so it is"], doubt="it is all noise")
+        expect(page.locator(".unknown .why")).to_have_text("It is all noise.")
+        expect(page.locator(".warnings li")).to_have_text(["It is cut off"])
+
+
 def test_an_unknown_song_has_neither_shares_nor_colours(visit: Visit) -> None:
     with visit("/western") as page:
         choose(page, upload("wind.wav", noise(9)))
@@ -298,6 +356,17 @@ def test_a_phone_shows_where_a_table_goes_on(visit: Visit) -> None:
         for table in tables.all():
             assert not table.evaluate(cut)
         table = tables.first
+        table.evaluate("box => { box.style.width = '150px'; }")
+        expect(table).to_have_class(re.compile("goes-on"))
+        table.evaluate("box => { box.scrollLeft = 1000; }")
+        expect(table).not_to_have_class(re.compile("goes-on"))
+
+
+def test_a_phone_shows_where_the_table_of_an_answer_goes_on(visit: Visit) -> None:
+    with visit("/western", viewport={"width": 390, "height": 844}) as page:
+        choose(page, EXAMPLES / "intro.mp3")
+        page.locator(".moments summary").click()
+        table = page.locator(".answer .page-table")
         table.evaluate("box => { box.style.width = '150px'; }")
         expect(table).to_have_class(re.compile("goes-on"))
         table.evaluate("box => { box.scrollLeft = 1000; }")

@@ -82,10 +82,13 @@ class Visitor:
         self.app = app
 
     def get(self, address: str) -> httpx.Response:
+        return self.ask("GET", address)
+
+    def ask(self, method: str, address: str) -> httpx.Response:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
-                return await client.get(address)
+                return await client.request(method, address)
 
         return asyncio.run(ask())
 
@@ -237,6 +240,19 @@ def test_a_models_other_address_leads_to_its_page(cards: tuple[ModelCard, ...]) 
         assert (answer.status_code, answer.headers["location"]) == (307, f"/{name}")
     assert client.get("/yours").status_code == 404
     assert client.get("/models/yours").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/models", "/western", "/models/western"])
+def test_a_stroke_at_the_end_does_no_harm(visitor: Visitor, path: str) -> None:
+    answer = visitor.get(f"{path}/")
+    assert (answer.status_code, answer.headers["location"]) == (307, f"http://site{path}")
+
+
+@pytest.mark.parametrize("path", ["/nope", "/nope/", "/models/nope"])
+def test_what_is_not_there_cannot_be_asked_in_any_way(visitor: Visitor, path: str) -> None:
+    for method in ("GET", "HEAD", "POST", "DELETE"):
+        assert visitor.ask(method, path).status_code == 404
+    assert visitor.ask("POST", "/western").status_code == 405
 
 
 @pytest.mark.parametrize("name", ["history", "docs", "a/b"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,13 @@ import soundfile
 
 from generify import workflow
 from generify.cache import FeatureCache
-from generify.errors import CacheError, DatasetError, ModelError, ParameterError
+from generify.errors import (
+    CacheError,
+    DatasetError,
+    MissingExtraError,
+    ModelError,
+    ParameterError,
+)
 from generify.model import GenreModel, load_model
 from generify.table import FeatureTable, save_table
 from generify.training import evaluate_recipe
@@ -179,6 +186,49 @@ def test_what_cannot_be_judged_is_refused_before_any_song_is_heard(
         work(music, split="artist")
     with pytest.raises(DatasetError, match="few has only one usable track of clicks"):
         work(copy_of(music, tmp_path / "few", n_tracks=1))
+
+
+@pytest.mark.parametrize(
+    ("work", "chosen"),
+    [
+        (train, {"classifier": "fine"}),
+        (evaluate, {"classifier": "fine"}),
+        (compare, {"classifiers": ["nb", "fine"]}),
+    ],
+)
+def test_an_unknown_classifier_is_refused_before_any_song_is_heard(
+    work: Callable[..., object],
+    chosen: dict[str, object],
+    music: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing_heard(monkeypatch)
+    with pytest.raises(ParameterError, match="there is no classifier 'fine'; there are logreg"):
+        work(music, **chosen)
+
+
+@pytest.mark.parametrize(
+    ("work", "module", "package"),
+    [
+        (train, "sklearn", "scikit-learn"),
+        (train, "skl2onnx", "skl2onnx"),
+        (evaluate, "sklearn", "scikit-learn"),
+        (compare, "sklearn", "scikit-learn"),
+    ],
+)
+def test_a_missing_package_is_told_before_any_song_is_heard(
+    work: Callable[..., object],
+    module: str,
+    package: str,
+    music: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, module, None)
+    nothing_heard(monkeypatch)
+    with pytest.raises(MissingExtraError, match=package):
+        work(music)
 
 
 def test_more_genres_than_a_model_holds_are_refused_before_any_song_is_heard(

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 
 from generify.errors import Failure, GenerifyError, MissingExtraError
+from generify.genre_names import letters_of
 from generify.prediction import Prediction
-from generify.tag_formats import letters_of, read_genres
+from generify.tag_formats import read_genres
 
 __all__ = ["Agreement", "Disagreement", "TagRow", "compare_with_tags", "genres_meant"]
 

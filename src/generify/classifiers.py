@@ -5,7 +5,7 @@ Settings were chosen by artist-grouped cross-validation on GTZAN's training list
 ``docs/decisions``) and are part of the name: a recipe is features and classifier, nothing else.
 
 In it: :func:`list_classifiers`, :func:`classifier_facts`, :func:`make_classifier`,
-:func:`to_onnx`.
+:func:`check_convertible`, :func:`to_onnx`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = [
     "ClassifierFacts",
     "NoveltyHead",
     "TrainingSize",
+    "check_convertible",
     "classifier_facts",
     "list_classifiers",
     "make_classifier",
@@ -206,6 +207,20 @@ def make_classifier(name: str, *, size: TrainingSize | None = None, random_state
     return make_pipeline(StandardScaler(), estimator)
 
 
+def check_convertible() -> None:
+    """Refuse to fit what could not be written as ONNX afterwards.
+
+    Raises
+    ------
+    MissingExtraError
+        When skl2onnx is not installed.
+    """
+    try:
+        import skl2onnx  # noqa: F401
+    except ModuleNotFoundError as err:
+        raise MissingExtraError.for_extra("train", "skl2onnx") from err
+
+
 class NoveltyHead(Protocol):
     """Anything that puts the output ``novelty`` behind a graph's features."""
 
@@ -254,11 +269,10 @@ def to_onnx(
     """
     import warnings
 
-    try:
-        from skl2onnx import convert_sklearn
-        from skl2onnx.common.data_types import FloatTensorType
-    except ModuleNotFoundError as err:
-        raise MissingExtraError.for_extra("train", "skl2onnx") from err
+    check_convertible()
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
     with warnings.catch_warnings():
         # skl2onnx reads SVC attributes that scikit-learn 1.9 deprecated; their values are right
         warnings.simplefilter("ignore", FutureWarning)

@@ -12,7 +12,7 @@ from generify.cache import FeatureCache
 from generify.content import content_hash
 from generify.datasets import Dataset, Track
 from generify.errors import AudioDecodeError
-from generify.tag_formats import match_genre
+from generify.genre_names import call_genre
 
 __all__ = ["apply_corrections"]
 
@@ -47,7 +47,7 @@ def apply_corrections(
     if not corrected:
         return dataset
     corrected = {
-        content: replace(track, genre=(*match_genre(track.genre, dataset.genres), track.genre)[0])
+        content: replace(track, genre=call_genre(track.genre, dataset.genres))
         for content, track in corrected.items()
     }
     contents = [_content(track, cache) for track in dataset.tracks]

@@ -162,6 +162,7 @@ def extract_features(
         durations=tuple(float(entry.notes.get("duration", 0.0)) for entry in entries),
         failures=dataset.failures + failures,
         warnings=dataset.warnings + _track_warnings(tracks, entries),
+        artists_from=dataset.artists_from,
     )
 
 

@@ -8,6 +8,7 @@ In it: :func:`name_other_kind`, :func:`name_kind_of_file`, :func:`is_url`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 __all__ = ["is_url", "name_kind_of_file", "name_other_kind"]
@@ -27,6 +28,8 @@ _KINDS: tuple[tuple[bytes, str], ...] = (
     (b"PAR1", "a table (Parquet)"),
 )
 _URL = re.compile(r"(https?|ftp):/", re.IGNORECASE)  # a Path keeps one slash of two
+_INVISIBLE = frozenset(("Zs", "Zl", "Zp", "Cf"))  # blanks, ends of lines, marks such as U+FEFF
+_BYTE_ORDER_MARK = "\ufeff"
 _WEB_PAGES = ("<!doctype html", "<html")
 
 
@@ -57,10 +60,15 @@ def name_other_kind(head: bytes) -> str:
 def _name_text(head: bytes) -> str:
     text = head.decode("utf-8", errors="ignore")
     n_undecoded = len(head) - len(text.encode())  # the last letter may be cut
-    printable = all(letter.isprintable() or letter in "\t\n\f\r" for letter in text)
-    if not text or n_undecoded >= _LONGEST_LETTER or not printable:
+    if not text or n_undecoded >= _LONGEST_LETTER or not all(map(_is_of_text, text)):
         return ""
-    return "a web page" if text.lstrip().lower().startswith(_WEB_PAGES) else "a text"
+    begin = text.removeprefix(_BYTE_ORDER_MARK).lstrip().lower()
+    return "a web page" if begin.startswith(_WEB_PAGES) else "a text"
+
+
+def _is_of_text(letter: str) -> bool:
+    shown = letter.isprintable() or letter in "\t\n\f\r"
+    return shown or unicodedata.category(letter) in _INVISIBLE
 
 
 def is_url(path: str | Path) -> bool:

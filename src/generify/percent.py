@@ -1,12 +1,14 @@
 """Shares as people read them, the same on every screen and in every picture.
 
 In it: :func:`format_percent` for shares that were counted, :func:`format_tenths` for figures that
-are compared, :func:`format_sure` for probabilities.
+are compared, :func:`format_unbroken` for the same on a page, :func:`format_sure` for probabilities.
 """
 
 from __future__ import annotations
 
-__all__ = ["format_percent", "format_sure", "format_tenths"]
+import math
+
+__all__ = ["format_percent", "format_sure", "format_tenths", "format_unbroken"]
 
 
 def format_percent(share: float) -> str:
@@ -29,7 +31,7 @@ def format_percent(share: float) -> str:
     """
     if 0.995 <= share < 1:
         return "> 99 %"
-    return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+    return "< 1 %" if 0 < share <= 0.005 else f"{100 * share:.0f} %"
 
 
 def format_tenths(share: float) -> str:
@@ -51,6 +53,27 @@ def format_tenths(share: float) -> str:
     '86.7 %'
     """
     return f"{100 * share:.1f} %"
+
+
+def format_unbroken(share: float) -> str:
+    r"""Give a share as :func:`format_tenths` does, but so that no line ends inside it.
+
+    Parameters
+    ----------
+    share : float
+        0 to 1; NaN for what could not be measured.
+
+    Returns
+    -------
+    str
+        The percentage, rounded; a dash for NaN.
+
+    Examples
+    --------
+    >>> format_unbroken(0.8666), format_unbroken(float("nan"))
+    ('86.7\xa0%', '–')
+    """
+    return "–" if math.isnan(share) else format_tenths(share).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def format_sure(probability: float) -> str:

@@ -45,7 +45,7 @@ _SLOT = 3.0
 _N_STYLES = 5
 _MARGIN = 6.0  # heard before and after a slot: 15 s in all
 _GAP = 0.01  # seconds; less apart, two segments are neighbours, also when read from a file
-_MEANS_NOTHING = ", so its percentages mean nothing here"
+_TICK = 0.001  # seconds, to which times are written
 _BLOCK = 20 * _SLOT  # seconds decoded at once for a timeline
 # Of GTZAN's validation clips 82 % are named right at 22.05 kHz, 83 % at 16, 68 % at 11.025 and
 # 66 % at 8 kHz (`python benchmarks/levels.py DATA`).
@@ -134,7 +134,10 @@ class Prediction:
     duration, analysed : float
         Seconds of the song, and seconds of it that were heard.
     warnings : tuple of str
-        What was odd about the file; the last says why a song is unknown whatever its percentages.
+        What was odd about the file; where there is a doubt, the last tells of it.
+    doubt : str
+        Why the song is unknown whatever its probabilities, which mean nothing then; empty where
+        they mean something.
     """
 
     path: str
@@ -148,17 +151,13 @@ class Prediction:
     styles: tuple[StyleScore, ...] = ()
     timeline: tuple[TimelineSegment, ...] | None = None
     warnings: tuple[str, ...] = ()
+    doubt: str = ""
 
     def __str__(self) -> str:
         nearest = self.genres[0].genre if self.genres else ""
         if self.unknown:
             return f"{self.path}: unknown (nearest: {nearest})"
         return f"{self.path}: {self.genre} ({format_sure(self.confidence)})"
-
-    @property
-    def doubt(self) -> str:
-        """Why the song is unknown whatever its probabilities; empty where they mean something."""
-        return next((text for text in self.warnings if text.endswith(_MEANS_NOTHING)), "")
 
     @property
     def passages(self) -> tuple[TimelineSegment, ...]:
@@ -208,6 +207,7 @@ class Prediction:
             "duration": round(self.duration, 3),
             "analysed": round(self.analysed, 3),
             "warnings": list(self.warnings),
+            "doubt": self.doubt,
         }
         if self.timeline is not None:
             result["timeline"] = [
@@ -223,7 +223,9 @@ class Prediction:
 
 
 def _join(segments: Sequence[TimelineSegment]) -> TimelineSegment:
-    mean = sum(segment.probability for segment in segments) / len(segments)
+    # The last slot of a song may be shorter than the others, and in a file be rounded to nothing.
+    lengths = [max(_TICK, segment.end - segment.start) for segment in segments]
+    mean = float(np.average([segment.probability for segment in segments], weights=lengths))
     return TimelineSegment(segments[0].start, segments[-1].end, segments[0].genre, mean)
 
 
@@ -305,6 +307,7 @@ def _judge(path: str, model: GenreModel, excerpts: Excerpts, min_confidence: flo
     genres = _in_model_order(model, model.predict_proba(X)[0])
     ranked = tuple(sorted(genres, key=_rank))
     doubt = _doubt(model, excerpts, float(model.novelty(X)[0]))
+    told = (f"{doubt}, so its percentages mean nothing here",) if doubt else ()
     unknown = bool(doubt) or ranked[0].probability < min_confidence
     return Prediction(
         path=path,
@@ -316,7 +319,8 @@ def _judge(path: str, model: GenreModel, excerpts: Excerpts, min_confidence: flo
         styles=_styles(excerpts),
         duration=excerpts.duration,
         analysed=excerpts.analysed,
-        warnings=excerpts.warnings + _narrow_warning(excerpts) + ((doubt,) if doubt else ()),
+        warnings=excerpts.warnings + _narrow_warning(excerpts) + told,
+        doubt=doubt,
     )
 
 
@@ -331,11 +335,10 @@ def _doubt(model: GenreModel, excerpts: Excerpts, novelty: float) -> str:
     """Say why a song is unknown whatever its probabilities; empty where nothing speaks for it."""
     sound = describe_non_music(excerpts.at(CHECK_SAMPLE_RATE))
     if sound:
-        return f"it sounds like {sound}, not like music{_MEANS_NOTHING}"
+        return f"it sounds like {sound}, not like music"
     threshold = model.card.novelty_threshold
     unlike = threshold is not None and novelty > threshold
-    about = f"it is unlike all that {model.card.name} was trained on"
-    return f"{about}{_MEANS_NOTHING}" if unlike else ""
+    return f"it is unlike all that {model.card.name} was trained on" if unlike else ""
 
 
 def _styles(excerpts: Excerpts) -> tuple[StyleScore, ...]:

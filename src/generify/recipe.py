@@ -18,13 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generify.calibration import apply_temperature, fit_temperature
-from generify.classifiers import NoveltyHead, TrainingSize, make_classifier
+from generify.classifiers import (
+    NoveltyHead,
+    TrainingSize,
+    check_convertible,
+    make_classifier,
+)
 from generify.datasets import Dataset
 from generify.datasets.splits import Split, make_split, possible_splits
 from generify.errors import DatasetError
 from generify.model_card import MAX_GENRES
 from generify.novelty import REFUSED, fit_novelty, novelty_columns
-from generify.table import FeatureTable
+from generify.table import FeatureTable, find_not_held_out
 
 __all__ = [
     "FittedNovelty",
@@ -260,17 +265,28 @@ def split_table(table: FeatureTable, split: str, *, n_folds: int, random_state: 
     )
 
 
-def check_trainable(dataset: Dataset, *, split: str | None = None, to_keep: bool = False) -> None:
+def check_trainable(
+    dataset: Dataset,
+    classifiers: Sequence[str],
+    *,
+    split: str | None = None,
+    to_keep: bool = False,
+    hold_out: bool = False,
+) -> None:
     """Refuse what can be known to fail before any song is heard.
 
     Parameters
     ----------
     dataset : Dataset
         The tracks.
+    classifiers : sequence of str
+        Names of the classifiers that are to be fitted.
     split : str, optional
         Name of the split that is asked for.
     to_keep : bool
         Whether a model is to be kept in a file, which holds only so many genres.
+    hold_out : bool
+        Whether tracks marked ``test`` are to be kept from the model.
 
     Raises
     ------
@@ -278,13 +294,18 @@ def check_trainable(dataset: Dataset, *, split: str | None = None, to_keep: bool
         When there are too few tracks or genres, too many genres for a model, or the tracks do not
         allow the split.
     ParameterError
-        When there is no such split.
+        When there is no such classifier or split, or nothing is marked ``test`` to be held out.
     MissingExtraError
-        When scikit-learn is not installed.
+        When scikit-learn, or skl2onnx where a model is to be kept, is not installed.
     """
+    for name in classifiers:
+        make_classifier(name)
     check_genres(dataset.name, [track.genre for track in dataset.tracks])
     if to_keep:
+        check_convertible()
         check_model_size(dataset.name, len(dataset.genres))
+    if hold_out:
+        find_not_held_out(dataset.name, dataset.tracks)
     if split is not None:
         make_split(split, dataset.tracks)
 

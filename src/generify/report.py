@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from generify.atomic import TEMPORARY_PREFIX, cure_for, make_folder, replacing
 from generify.errors import Failure, GenerifyError, MissingExtraError, ParameterError
 from generify.evaluation import EvaluationReport
-from generify.percent import format_tenths
+from generify.percent import format_unbroken
 from generify.plots import (
     plot_calibration,
     plot_comparison,
@@ -49,6 +49,7 @@ _PNG_DPI = 192
 _SCREEN_DPI = (
     116  # a fifth larger than drawn: legends of 8.5 points get 14 of a screen's 96 an inch
 )
+_WIDEST = 13.5  # inches of a picture that is made smaller to fit the page
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,20 @@ class _Picture:
         return "data:image/png;base64," + b64encode(self.content).decode("ascii")
 
     @property
-    def width(self) -> int:
-        """Pixels on the page, from the PNG header."""
+    def _inches(self) -> float:
+        """Width as drawn, from the PNG header."""
         pixels: int = struct.unpack(">I", self.content[16:20])[0]
-        return round(pixels * _SCREEN_DPI / _PNG_DPI)
+        return pixels / _PNG_DPI
+
+    @property
+    def width(self) -> int:
+        """Pixels on the page."""
+        return round(self._inches * _SCREEN_DPI)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is not made smaller to fit the page: its letters could not be read."""
+        return self._inches > _WIDEST
 
 
 _CAPTIONS = {
@@ -125,10 +136,6 @@ _CAPTIONS = {
 }
 
 
-def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else format_tenths(value).replace(" ", "\N{NO-BREAK SPACE}")
-
-
 def _decimal(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
@@ -146,7 +153,7 @@ def _render_page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": _percent, "decimal": _decimal}
+    environment.filters |= {"percent": format_unbroken, "decimal": _decimal}
     return environment.get_template(template).render(**values)
 
 
@@ -306,7 +313,7 @@ class _Row:
         accuracies = self.report.fold_accuracies
         if not accuracies:
             return "–"
-        mean = _percent(statistics.fmean(accuracies))
+        mean = format_unbroken(statistics.fmean(accuracies))
         if len(accuracies) == 1:
             return mean
         return f"{mean} ± {100 * statistics.stdev(accuracies):.1f}"
@@ -342,8 +349,8 @@ def write_comparison(
     MissingExtraError
         When matplotlib or jinja2 is not installed.
     """
+    _check_labels(results, labels)
     target = _prepare_folder(Path(folder))
-    _check_comparable(results, labels)
     pairs = list(zip(labels, results, strict=True))
     rows = [_Row(label, result) for label, result in pairs if isinstance(result, EvaluationReport)]
     rows.sort(key=lambda row: -row.report.accuracy)
@@ -367,12 +374,10 @@ def write_comparison(
     )
 
 
-def _check_comparable(results: Sequence[EvaluationReport | Failure], labels: Sequence[str]) -> None:
-    n_judged = sum(isinstance(result, EvaluationReport) for result in results)
-    if not n_judged or len(results) != len(labels):
+def _check_labels(results: Sequence[EvaluationReport | Failure], labels: Sequence[str]) -> None:
+    if len(results) != len(labels):
         raise ParameterError(
-            f"expected at least one report and a label for each result, got {n_judged} reports "
-            f"among {len(results)} results and {len(labels)} labels"
+            f"expected a label for each result, got {len(results)} results and {len(labels)} labels"
         )
 
 

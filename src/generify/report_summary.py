@@ -86,7 +86,7 @@ def restore_report(card: ModelCard) -> EvaluationReport | None:
         where it lacks accuracy, numbers of tracks, split or confusion.
     """
     quoted = card.metrics
-    if not all(name in quoted for name in _NEEDED):
+    if not all(name in quoted for name in _NEEDED) or not quoted["confusion"]:
         return None
     return EvaluationReport(
         experiment=Experiment(

@@ -3,9 +3,9 @@
 The name's ending decides the format. NDJSON and JSON hold a record a song, the same as
 ``generify predict --format json``, and beside it what is known of the file. The others hold that
 as flat columns: ``path, model, model_version, genre, confidence, unknown``, one column a genre
-(``probability.jazz``), then ``styles, duration, analysed, warnings, recording, size, modified,
-error_type, error_message``; in SQLite they are the table ``results``. Several styles or warnings in
-one cell are separated by `` | ``, a style is followed by its score.
+(``probability.jazz``), then ``styles, duration, analysed, warnings, doubt, recording, size,
+modified, error_type, error_message``; in SQLite they are the table ``results``. Several styles or
+warnings in one cell are separated by `` | ``, a style is followed by its score.
 
 All is read and written song by song, so memory does not grow with the collection.
 
@@ -52,8 +52,9 @@ _BEFORE: dict[str, type] = {
     **{"confidence": float, "unknown": bool},
 }
 _AFTER: dict[str, type] = {
-    **{"styles": str, "duration": float, "analysed": float, "warnings": str, "recording": str},
-    **{"size": int, "modified": str, "error_type": str, "error_message": str},
+    **{"styles": str, "duration": float, "analysed": float, "warnings": str, "doubt": str},
+    **{"recording": str, "size": int, "modified": str},
+    **{"error_type": str, "error_message": str},
 }
 _BETWEEN = " | "
 _ROW_GROUP = 5000  # rows of a Parquet file held at once: about 10 MB
@@ -176,6 +177,7 @@ def _prediction(record: Record) -> Prediction:
         ),
         timeline=None if timeline is None else tuple(TimelineSegment(**s) for s in timeline),
         warnings=tuple(record.get("warnings", ())),
+        doubt=_text(record.get("doubt") or ""),  # files of earlier versions do not say it
     )
 
 

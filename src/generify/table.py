@@ -1,9 +1,10 @@
 """Features of many tracks, in memory and as a Parquet file.
 
 One row a track: ``track, path, genre, artist, split, album, duration``, then one column a feature;
-the extractor is named in the schema's metadata. Tables of earlier versions have no ``album``.
+the extractor is named in the schema's metadata, and where the artists were found. Tables of earlier
+versions have no ``album``.
 
-In it: :class:`FeatureTable`, :func:`save_table`, :func:`load_table`.
+In it: :class:`FeatureTable`, :func:`save_table`, :func:`load_table`, :func:`find_not_held_out`.
 """
 
 from __future__ import annotations
@@ -29,15 +30,16 @@ from generify.errors import (
     ParameterError,
 )
 from generify.features import ExtractorSpec, get_extractor
-from generify.tag_formats import match_genre
+from generify.genre_names import call_genre, choose_genres
 
-__all__ = ["TABLE_SUFFIX", "FeatureTable", "load_table", "save_table"]
+__all__ = ["TABLE_SUFFIX", "FeatureTable", "find_not_held_out", "load_table", "save_table"]
 
 TABLE_SUFFIX = ".parquet"
 _TRACK_COLUMNS = ("track", "path", "genre", "artist", "split", "duration")
 _ALBUM = "album"
 _EXTRACTOR_KEY = b"generify.extractor"
 _DATASET_KEY = b"generify.dataset"
+_ARTISTS_KEY = b"generify.artists_from"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class FeatureTable:
         Tracks that are not in the table, and why.
     warnings : tuple of str
         What was odd about the tracks that are, each named.
+    artists_from : str
+        Where the artists were found, in words; empty where they were published or listed.
     """
 
     dataset: str
@@ -72,6 +76,7 @@ class FeatureTable:
     durations: tuple[float, ...]
     failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
+    artists_from: str = ""
 
     @cached_property
     def genres(self) -> tuple[str, ...]:
@@ -108,10 +113,10 @@ class FeatureTable:
         -------
         FeatureTable
             With the first of these that is spelt alike (see
-            :func:`generify.tag_formats.match_genre`) in the place of each genre; genres that are
+            :func:`generify.genre_names.match_genre`) in the place of each genre; genres that are
             none of these keep their name.
         """
-        name_of = {genre: (*match_genre(genre, genres), genre)[0] for genre in self.genres}
+        name_of = {genre: call_genre(genre, genres) for genre in self.genres}
         return replace(self, tracks=tuple(replace(t, genre=name_of[t.genre]) for t in self.tracks))
 
     def without_test(self) -> FeatureTable:
@@ -127,13 +132,7 @@ class FeatureTable:
         ParameterError
             When none is marked.
         """
-        kept = [i for i, track in enumerate(self.tracks) if track.split != "test"]
-        if len(kept) == len(self.tracks):
-            raise ParameterError(
-                f"{self.dataset} marks no track as test, so none can be held out",
-                hint="leave --hold-out away, or give a manifest with a split column",
-            )
-        return self.choose(kept)
+        return self.choose(find_not_held_out(self.dataset, self.tracks))
 
     def choose(self, rows: Sequence[int] | NDArray[np.intp]) -> FeatureTable:
         """Keep some rows.
@@ -155,6 +154,35 @@ class FeatureTable:
             X=self.X[numbers],
             durations=tuple(self.durations[i] for i in numbers),
         )
+
+
+def find_not_held_out(dataset: str, tracks: Sequence[Track]) -> list[int]:
+    """Find the tracks that are not marked test.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    tracks : sequence of Track
+        All of its tracks.
+
+    Returns
+    -------
+    list of int
+        Their numbers.
+
+    Raises
+    ------
+    ParameterError
+        When none is marked.
+    """
+    kept = [i for i, track in enumerate(tracks) if track.split != "test"]
+    if len(kept) == len(tracks):
+        raise ParameterError(
+            f"{dataset} marks no track as test, so none can be held out",
+            hint="leave --hold-out away, or give a manifest with a split column",
+        )
+    return kept
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -195,6 +223,7 @@ def save_table(table: FeatureTable, path: str | Path) -> None:
     metadata = {
         _EXTRACTOR_KEY: json.dumps(asdict(table.extractor)).encode(),
         _DATASET_KEY: table.dataset.encode(),
+        _ARTISTS_KEY: table.artists_from.encode(),
     }
     arrow = pyarrow.table(columns).replace_schema_metadata(metadata)
     with replacing(path, DatasetError) as temporary:
@@ -246,8 +275,10 @@ def load_table(path: str | Path, *, genres: Sequence[str] | None = None) -> Feat
     try:
         with parquet.ParquetFile(path) as file:
             arrow = file.read()
-        # both are bytes in the file, and need be no text
-        dataset = (arrow.schema.metadata or {}).get(_DATASET_KEY, b"table").decode()
+        metadata = arrow.schema.metadata or {}
+        # these are bytes in the file, and need be no text
+        dataset = metadata.get(_DATASET_KEY, b"table").decode()
+        artists_from = metadata.get(_ARTISTS_KEY, b"").decode()
         names = arrow.column_names
     except (OSError, UnicodeDecodeError, pyarrow.ArrowException) as err:
         kind = NothingThereError if isinstance(err, FileNotFoundError) else DatasetError
@@ -255,7 +286,6 @@ def load_table(path: str | Path, *, genres: Sequence[str] | None = None) -> Feat
             f"cannot read {path} as a feature table: {' '.join(str(err).split())[:120]}",
             hint="make one with `generify extract`",
         ) from err
-    metadata = arrow.schema.metadata or {}
     spec = _table_extractor(metadata, path)
     columns = _check_columns(names, spec, path)
     arrow = _cast(arrow, columns, path)
@@ -266,6 +296,7 @@ def load_table(path: str | Path, *, genres: Sequence[str] | None = None) -> Feat
         columns=columns,
         extractor=spec,
         durations=tuple(seconds or 0.0 for seconds in arrow["duration"].to_pylist()),
+        artists_from=artists_from,
     )
     if not len(table.tracks) or not np.isfinite(table.X).all():
         raise DatasetError(
@@ -352,11 +383,9 @@ def _table_tracks(arrow: Any, path: str | Path) -> tuple[Track, ...]:
 
 
 def _choose_genres(table: FeatureTable, genres: Sequence[str]) -> FeatureTable:
-    meant = {genre: match_genre(genre, table.genres) for genre in genres}
-    unknown = [genre for genre, found in meant.items() if not found]
+    chosen, unknown = choose_genres(genres, table.genres)
     if unknown:
         raise DatasetError(
             f"{table.dataset} has no genre {', '.join(unknown)}; it has {', '.join(table.genres)}"
         )
-    wanted = {genre for found in meant.values() for genre in found}
-    return table.choose([i for i, track in enumerate(table.tracks) if track.genre in wanted])
+    return table.choose([i for i, track in enumerate(table.tracks) if track.genre in chosen])

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,12 +26,11 @@ from typing import Any, Protocol
 from generify.atomic import cure_for
 from generify.containers import iter_chunks, sniff_format
 from generify.errors import GenerifyError, MissingExtraError
+from generify.genre_names import letters_of
 
 __all__ = [
     "WRITABLE_FORMATS",
     "TagError",
-    "letters_of",
-    "match_genre",
     "read_artist",
     "read_genres",
     "write_genres",
@@ -353,54 +352,6 @@ def _id3v1(path: str | os.PathLike[str]) -> bytes:
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - _ID3V1_BYTES))
         tail = stream.read()
     return tail if len(tail) == _ID3V1_BYTES and tail.startswith(b"TAG") else b""
-
-
-def letters_of(name: str) -> str:
-    """Give what is left of a genre's name when case, blanks and hyphens do not count.
-
-    Parameters
-    ----------
-    name : str
-        As it is written.
-
-    Returns
-    -------
-    str
-        Letters and digits, in small letters.
-
-    Examples
-    --------
-    >>> letters_of("Hip-Hop"), letters_of("hip hop")
-    ('hiphop', 'hiphop')
-    """
-    return "".join(c for c in name.casefold() if c.isalnum())
-
-
-def match_genre(name: str, genres: Iterable[str]) -> tuple[str, ...]:
-    """Find the genres that a name means, however it is spelt.
-
-    Parameters
-    ----------
-    name : str
-        As a person or a folder has it.
-    genres : iterable of str
-        Those there are.
-
-    Returns
-    -------
-    tuple of str
-        The one of exactly this name; else all whose letters and digits are the same.
-
-    Examples
-    --------
-    >>> match_genre("Hip-Hop", ["blues", "hiphop"]), match_genre("rap", ["hiphop"])
-    (('hiphop',), ())
-    """
-    there = tuple(genres)
-    if name in there:
-        return (name,)
-    letters = letters_of(name)
-    return tuple(genre for genre in there if letters and letters_of(genre) == letters)
 
 
 def _id3v1_number(genre: str) -> int:

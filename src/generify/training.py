@@ -20,9 +20,8 @@ from importlib import metadata
 import numpy as np
 
 from generify import defaults
-from generify.classifiers import list_classifiers, to_onnx
+from generify.classifiers import check_convertible, classifier_facts, list_classifiers, to_onnx
 from generify.datasets import Track
-from generify.datasets.folders import ARTISTS_FROM_TAGS
 from generify.datasets.splits import Split, possible_splits
 from generify.errors import DatasetError, Failure, ParameterError
 from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions
@@ -153,11 +152,12 @@ def evaluate_recipe(
         if progress is not None:
             progress(number, len(chosen.folds))
     tested = np.concatenate(rows)
+    artists_from = table.artists_from if chosen.name == "artist" else ""
     experiment = Experiment(
         recipe=f"{table.extractor.name} + {classifier}",
         dataset=table.dataset,
         split=chosen.name,
-        split_meaning=_describe_split(chosen, table),
+        split_meaning="; ".join(filter(None, (chosen.meaning, artists_from))),
         n_train=round(float(np.mean([len(fold.train) for fold in chosen.folds]))),
         flatters=chosen.name == "random",
         warnings=(*describe_scarcity(table.n_tracks_of), *chosen.warnings, *table.warnings),
@@ -184,12 +184,6 @@ def _choose_split(table: FeatureTable, split: str | None, n_folds: int, random_s
         chosen = split_table(table, "random", n_folds=n_folds, random_state=random_state)
         why = f'judged with the split "random", which flatters: {err}'
         return replace(chosen, warnings=(why, *chosen.warnings))
-
-
-def _describe_split(split: Split, table: FeatureTable) -> str:
-    """Say with the meaning of a split by artist where the artists were found, if not in a list."""
-    found = [warning for warning in table.warnings if warning.startswith(ARTISTS_FROM_TAGS)]
-    return "; ".join((split.meaning, *(found if split.name == "artist" else ())))
 
 
 def compare_classifiers(
@@ -231,6 +225,8 @@ def compare_classifiers(
         When there is no such classifier or split.
     """
     names = tuple(classifiers or list_classifiers())
+    for name in names:
+        classifier_facts(name)
     judge = partial(evaluate_recipe, split=split, n_folds=n_folds, random_state=random_state)
     results: list[EvaluationReport | Failure] = []
     for number, name in enumerate(names, start=1):
@@ -297,7 +293,10 @@ def train_model(
     MissingExtraError
         When scikit-learn or skl2onnx is not installed.
     """
+    check_convertible()
     check_model_size(table.dataset, len(table.genres))
+    seen = table.without_test() if hold_out else table
+    check_genres(seen.dataset, [track.genre for track in seen.tracks])
     report = evaluate_recipe(
         table,
         classifier,
@@ -306,7 +305,6 @@ def train_model(
         random_state=random_state,
         progress=progress,
     )
-    seen = table.without_test() if hold_out else table
     model = fit_model(
         seen,
         report,

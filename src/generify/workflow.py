@@ -10,12 +10,13 @@ In it: :func:`load_features`, :func:`train`, :func:`evaluate`, :func:`compare`, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from generify import defaults
 from generify.cache import FeatureCache
+from generify.classifiers import list_classifiers
 from generify.cores import n_cores
 from generify.corrections import apply_corrections
 from generify.datasets import Dataset, Track, load_dataset
@@ -60,8 +61,6 @@ class Extraction:
     corrected : mapping of str to Track or None
         Content hash → what a person says of this recording. It takes the place of what the
         dataset says, and is added where the dataset lacks it.
-    accept : callable or None
-        Called with the dataset before any song is heard, to refuse it by raising.
     """
 
     genres: Sequence[str] | None = None
@@ -69,11 +68,14 @@ class Extraction:
     jobs: int = 0
     progress: Progress | None = None
     corrected: Mapping[str, Track] | None = None
-    accept: Callable[[Dataset], None] | None = None
 
 
 def load_features(
-    dataset: str | Path, features: str = defaults.FEATURES, extraction: Extraction | None = None
+    dataset: str | Path,
+    features: str = defaults.FEATURES,
+    extraction: Extraction | None = None,
+    *,
+    accept: Callable[[Dataset], None] | None = None,
 ) -> FeatureTable:
     """Get the features of a dataset: from a table, or by listening.
 
@@ -85,6 +87,8 @@ def load_features(
         Name of the extractor; a table must have been made by it.
     extraction : Extraction, optional
         How to listen.
+    accept : callable, optional
+        Called with the dataset before any song is heard, to refuse it by raising.
 
     Returns
     -------
@@ -117,8 +121,8 @@ def load_features(
     cache = FeatureCache() if how.use_cache else None
     found = load_dataset(dataset, genres=how.genres)
     corrected = apply_corrections(found, how.corrected or {}, cache)
-    if how.accept is not None:
-        how.accept(corrected)
+    if accept is not None:
+        accept(corrected)
     return extract_features(
         corrected,
         features,
@@ -126,11 +130,6 @@ def load_features(
         jobs=how.jobs or n_cores(),
         progress=how.progress,
     )
-
-
-def _accepting(accept: Callable[[Dataset], None], extraction: Extraction | None) -> Extraction:
-    how = extraction or Extraction()
-    return replace(how, accept=how.accept or accept)
 
 
 def train(
@@ -176,8 +175,8 @@ def train(
     >>> training.report.accuracy  # doctest: +SKIP
     0.71
     """
-    accept = partial(check_trainable, split=split, to_keep=True)
-    table = load_features(dataset, features, _accepting(accept, extraction))
+    accept = partial(check_trainable, classifiers=[classifier], split=split, to_keep=True)
+    table = load_features(dataset, features, extraction, accept=accept)
     name = Path(output).stem if output is not None else table.dataset
     training = train_model(table, classifier, name=name, split=split)
     if output is not None:
@@ -221,8 +220,8 @@ def evaluate(
         :func:`generify.training.evaluate_model` and :func:`generify.training.evaluate_recipe`.
     """
     if model is None:
-        accept = partial(check_trainable, split=split)
-        table = load_features(dataset, features, _accepting(accept, extraction))
+        accept = partial(check_trainable, classifiers=[classifier], split=split)
+        table = load_features(dataset, features, extraction, accept=accept)
         return evaluate_recipe(table, classifier, split=split)
     finished = model if isinstance(model, GenreModel) else load_model(model)
     table = load_features(dataset, finished.card.extractor.name, extraction)
@@ -262,6 +261,7 @@ def compare(
     GenerifyError
         When the dataset or the names cannot be used.
     """
-    accept = partial(check_trainable, split=split)
-    table = load_features(dataset, features, _accepting(accept, extraction))
+    names = classifiers or list_classifiers()
+    accept = partial(check_trainable, classifiers=names, split=split)
+    table = load_features(dataset, features, extraction, accept=accept)
     return compare_classifiers(table, classifiers, split=split)

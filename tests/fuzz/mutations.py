@@ -238,7 +238,8 @@ def mutate(data: bytes, rng: random.Random, others: Sequence[bytes] = ()) -> tup
     str
         What was done, for example ``"number+cut"``.
     """
-    done = []
+    done: list[str] = []
+    data = data or b"\0"
     weights = [weight for _, weight, _ in _DAMAGE]
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         name, _, change = rng.choices(_DAMAGE, weights)[0]

@@ -72,7 +72,7 @@ def compare(
         split_genres(genres),
         jobs=jobs,
         no_cache=no_cache,
-        accept=partial(check_trainable, split=split),
+        accept=partial(check_trainable, classifiers=tuple(CLASSIFIERS), split=split),
     )
     with progress_bar("comparing") as progress:
         results = compare_classifiers(table, split=split, progress=progress)

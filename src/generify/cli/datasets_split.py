@@ -13,7 +13,7 @@ from generify.cli.checks import check_output, check_suffix
 from generify.cli.formats import Format
 from generify.cli.options import check_split_name
 from generify.cli.split_results import inspect_splits, show_leaks, write_made
-from generify.cli.terminal import print_failures, print_warnings, progress_bar
+from generify.cli.terminal import print_failures, print_warnings, progress_bar, say
 from generify.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def split(
     _check_usage(output, how, check)
     found = load_dataset(dataset)
     print_warnings(found.warnings)
+    if found.artists_from:
+        say(found.artists_from)
     print_failures(found.failures)
     names = _names(by, found, check, given=dataset.is_file())
     with progress_bar("comparing") as progress:

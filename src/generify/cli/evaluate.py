@@ -74,13 +74,14 @@ def evaluate(
     check_extra("train", "sklearn")
     folder = open_report(report)
     model = load_model(inputs[0]) if len(inputs) == 2 else None
+    check = partial(check_trainable, classifiers=[classifier], split=split)
     table = read_features(
         Path(inputs[-1]),
         features if model is None else model.card.extractor.name,
         split_genres(genres),
         jobs=jobs,
         no_cache=no_cache,
-        accept=None if model else partial(check_trainable, split=split),
+        accept=None if model else check,
     )
     if model is not None:
         result = judge_model(model, table, inputs[-1], split=split, include_seen=include_seen)

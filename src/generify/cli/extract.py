@@ -57,6 +57,8 @@ def extract(
     save_table(table, output)
     print_warnings(table.warnings)
     print_failures(table.failures)
+    if table.artists_from:
+        say(table.artists_from)
     say(f"wrote {output}: {len(table.tracks)} tracks, {len(table.columns)} features")
     if table.failures:
         raise typer.Exit(1)

@@ -86,9 +86,8 @@ def read_features(
             jobs=jobs,
             progress=progress,
             corrected=corrected,
-            accept=accept,
         )
-        return load_features(dataset, features, how)
+        return load_features(dataset, features, how, accept=accept)
 
 
 def judge_model(

@@ -62,7 +62,7 @@ def _warn_of_strangers(vocabulary: Iterable[str], genres: Iterable[str]) -> None
     """
     from difflib import get_close_matches
 
-    from generify.tag_formats import letters_of
+    from generify.genre_names import letters_of
     from generify.tagging import MUSICBRAINZ_NAMES
 
     known = {letters_of(genre): genre for genre in (*MUSICBRAINZ_NAMES, *genres)}

@@ -34,9 +34,7 @@ __all__ = ["register", "train"]
 
 _Output = Annotated[
     Path,
-    typer.Option(
-        "--output", "-o", metavar="FILE", help="Model file to write (.onnx).", show_default=False
-    ),
+    typer.Option("--output", "-o", metavar="FILE", help="Model file to write (.onnx)."),
 ]
 
 
@@ -57,8 +55,7 @@ def train(
     ] = False,
     genres: GenresOption = None,
     with_corrections: Annotated[
-        bool,
-        typer.Option("--with-corrections", help="Learn from `generify correct` too."),
+        bool, typer.Option("--with-corrections", help="Learn from `generify correct` too.")
     ] = False,
     database: DatabaseOption = None,
     report: ReportOption = None,
@@ -77,6 +74,7 @@ def train(
     check_output(output)
     check_suffix(output, ".onnx")
     folder = open_report(report)
+    check = partial(check_trainable, classifiers=[classifier], split=split, hold_out=hold_out)
     table = read_features(
         dataset,
         features,
@@ -84,7 +82,7 @@ def train(
         jobs=jobs,
         no_cache=no_cache,
         corrected=_read_corrections(database) if with_corrections else None,
-        accept=partial(check_trainable, split=split, to_keep=True),
+        accept=partial(check, to_keep=True),
     )
     with progress_bar("training") as progress:
         training = train_model(

@@ -132,7 +132,7 @@ def find_places(paths: Iterable[str | Path]) -> Places:
     failures = (*found.failures, *empty, *unnamed)
     named = {song: state for song, state in songs.items() if is_text(song)}
     searched = (*on_disk, *map(_spelt, addresses))
-    return Places(FoundSongs(found.files, failures), named, searched)
+    return Places(FoundSongs(found.files, failures, found.unread), named, searched)
 
 
 def _spelt(address: str) -> str:

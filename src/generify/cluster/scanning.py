@@ -26,7 +26,7 @@ from generify.model import GenreModel
 from generify.results import SongResult, check_results_path
 from generify.scan import Redo, Scan, ScanSettings, ScanSummary
 from generify.scan.finding import check_any_there, is_address
-from generify.scan.going_on import lying_elsewhere, not_looked_into, other_kind
+from generify.scan.going_on import lying_elsewhere, other_kind
 from generify.scan.journal import ScanHead, ScanKind
 from generify.scan.listening import FileState, Recognised
 from generify.scan.workers import Heard, WorkerSetup
@@ -180,7 +180,7 @@ class PartitionedScan(ClusterScan):
         with self._partitions.locked():
             self._head = head = self._begin_or_go_on()
             if self._settings.redo is Redo.CHANGED:
-                lies_elsewhere = lying_elsewhere(given, not_looked_into(given, self._failures))
+                lies_elsewhere = lying_elsewhere(given, self._unread)
                 self._partitions.keep(
                     lambda result: lies_elsewhere(result.path) or self._still_holds(result),
                     self._model.genres,

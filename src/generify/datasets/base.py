@@ -89,6 +89,8 @@ class Dataset:
         What was odd, one line each.
     missing : tuple of str
         Tracks of the published dataset that are not here, sorted; empty where nobody knows.
+    artists_from : str
+        Where the artists were found, in words; empty where they are published or listed.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Dataset:
     facts: DatasetFacts | None = None
     warnings: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    artists_from: str = ""
 
     @property
     def n_tracks_of(self) -> dict[str, int]:

@@ -200,7 +200,7 @@ def _read(listing: Listing) -> Dataset:
     failures = [Failure.from_error(str(track.path), unknown) for track, row in described if not row]
     missing = tuple(sorted(_of_subset(metadata.elsewhere, facts)))
     nameless = sorted({t.track for t, row in described if row and not row.track.genre})
-    name, part = name_copy(listing, facts, tracks, facts.n_tracks - len(missing))
+    name, part = name_copy(listing, facts, tracks, len(metadata.here))
     return Dataset(
         name,
         tracks,

@@ -16,13 +16,12 @@ from generify.datasets.listing import Listing, bare_name, has_audio_suffix, may_
 from generify.errors import DatasetError, MissingExtraError, NothingThereError
 from generify.tag_formats import TagError, read_artist
 
-__all__ = ["ARTISTS_FROM_TAGS", "EXPECTED_LAYOUT", "read_folders", "with_tagged_artists"]
+__all__ = ["EXPECTED_LAYOUT", "read_folders", "with_tagged_artists"]
 
 EXPECTED_LAYOUT = (
     "expected one folder per genre with songs in it: ROOT/jazz/*.mp3, ROOT/rock/*.mp3, …"
 )
 
-ARTISTS_FROM_TAGS = "artists from the files' tags"
 # What programs write where nobody knows, or where there are many.
 _NOBODY = frozenset(("unknown artist", "unknown", "<unknown>", "various artists", "various", "va"))
 _GUESTS = re.compile(r"\s+[(\[]?(?:feat\.?|ft\.?|featuring)\s", re.IGNORECASE)
@@ -87,8 +86,8 @@ def with_tagged_artists(dataset: Dataset) -> Dataset:
     Returns
     -------
     Dataset
-        With artists, and a warning that begins with :data:`ARTISTS_FROM_TAGS` and counts them; the
-        same where few files name one, or mutagen is not installed.
+        With artists, and how many tracks name one; the same where few do, or mutagen is not
+        installed.
 
     Notes
     -----
@@ -102,11 +101,12 @@ def with_tagged_artists(dataset: Dataset) -> Dataset:
     if 2 * n_named <= len(artists):
         return dataset
     pairs = zip(dataset.tracks, artists, strict=True)
-    remark = f"{ARTISTS_FROM_TAGS}: {n_named:,} of {len(artists):,} tracks name one"
     return replace(
         dataset,
         tracks=tuple(replace(track, artist=artist) for track, artist in pairs),
-        warnings=(*dataset.warnings, remark),
+        artists_from=(
+            f"artists from the files' tags: {n_named:,} of {len(artists):,} tracks name one"
+        ),
     )
 
 

@@ -64,12 +64,15 @@ class Listing:
         Names of the folders directly below the root, sorted.
     failures : tuple of Failure
         Folders that could not be read, names that are not text, empty folders named like a song.
+    unread : tuple of Path
+        Those of them below which there may be files: what could not be read or looked at.
     """
 
     root: Path
     files: tuple[PurePosixPath, ...]
     folders: tuple[str, ...]
     failures: tuple[Failure, ...] = ()
+    unread: tuple[Path, ...] = ()
 
 
 _Folder = tuple[bool, PurePosixPath]  # whether it is a link, and where it is
@@ -103,23 +106,25 @@ def list_files(root: str | os.PathLike[str], *, leave_out: Path | None = None) -
         raise NothingThereError(f"{root} {what}; a folder was expected")
     files: list[PurePosixPath] = []
     failures: list[Failure] = []
+    unread: list[Path] = []
     seen = {_identity(root)}
     if leave_out is not None and leave_out.is_dir():
         seen.add(_identity(leave_out))
-    level = top = _list_one(root, PurePosixPath(), files, failures)
-    if failures and failures[0].path == str(root):
+    level = top = _list_one(root, PurePosixPath(), files, failures, unread)
+    if root in unread:
         raise DatasetError(failures[0].message, hint="check the permissions of the folder")
     # Level by level, so that a link never takes a folder away from its own place further up.
     songlike: list[PurePosixPath] = []
     while level:
         songlike += (folder for _, folder in level if has_audio_suffix(folder))
         level.sort()
-        listed = [_list_one(root, sub, files, failures) for sub in _unseen(root, level, seen)]
+        unseen = _unseen(root, level, seen)
+        listed = [_list_one(root, sub, files, failures, unread) for sub in unseen]
         level = [sub for subs in listed for sub in subs]
     parents = {parent for file in files for parent in file.parents} if songlike else set()
     failures += [_no_song(root / folder) for folder in songlike if folder not in parents]
     folders = tuple(sorted(folder.name for _, folder in top))
-    return Listing(root, tuple(sorted(files)), folders, tuple(failures))
+    return Listing(root, tuple(sorted(files)), folders, tuple(failures), tuple(unread))
 
 
 def _unseen(
@@ -141,7 +146,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _list_one(
-    root: Path, folder: PurePosixPath, files: list[PurePosixPath], failures: list[Failure]
+    root: Path,
+    folder: PurePosixPath,
+    files: list[PurePosixPath],
+    failures: list[Failure],
+    unread: list[Path],
 ) -> list[_Folder]:
     """Append the files of one folder, and give its folders."""
     try:
@@ -150,6 +159,7 @@ def _list_one(
     except OSError as err:
         why = DatasetError(f"{root / folder}: cannot read the folder ({err.strerror})")
         failures.append(Failure.from_error(root / folder, why))
+        unread.append(root / folder)
         return []
     folders = []
     for entry in entries:
@@ -163,6 +173,7 @@ def _list_one(
                 files.append(folder / entry.name)
         except OSError as err:  # a link to where nobody may look, or to itself
             failures.append(_unseen_entry(root / folder / entry.name, err))
+            unread.append(root / folder / entry.name)
     return folders
 
 

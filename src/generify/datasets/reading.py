@@ -24,7 +24,7 @@ from generify.errors import (
     NothingThereError,
     ParameterError,
 )
-from generify.tag_formats import match_genre
+from generify.genre_names import choose_genres
 
 __all__ = ["load_dataset"]
 
@@ -90,19 +90,14 @@ def _read(path: Path) -> Dataset:
 
 
 def _narrow(dataset: Dataset, genres: Sequence[str]) -> Dataset:
-    meant = {genre: match_genre(genre, dataset.genres) for genre in genres}
-    missing = [repr(genre) for genre, found in meant.items() if not found]
+    chosen, missing = choose_genres(genres, dataset.genres)
     if missing:
         raise DatasetError(
-            f"{dataset.name} has no genre {', '.join(missing)}",
+            f"{dataset.name} has no genre {', '.join(map(repr, missing))}",
             hint=f"it has: {', '.join(dataset.genres)}",
         )
-    wanted = {genre for found in meant.values() for genre in found}
-    return replace(
-        dataset,
-        genres=tuple(genre for genre in dataset.genres if genre in wanted),
-        tracks=tuple(track for track in dataset.tracks if track.genre in wanted),
-    )
+    tracks = tuple(track for track in dataset.tracks if track.genre in chosen)
+    return replace(dataset, genres=chosen, tracks=tracks)
 
 
 def _listened(dataset: Dataset) -> Dataset:
@@ -156,14 +151,22 @@ def _remark_on_copies(copies: Sequence[Sequence[Track]]) -> Iterator[str]:
     if not copies:
         return
     paths = [PurePath(str(track.path)) for track in copies[0]]
-    names = ", ".join(sorted(path.name for path in paths))
+    name_of = _names_apart(paths)
     elsewhere = any(len({PurePath(str(t.path)).parent for t in same}) > 1 for same in copies)
     what = "of one name in several folders" if elsewhere else "that differ only in their ending"
     more = f", and {len(copies) - 1} more such tracks" if len(copies) > 1 else ""
     yield (
-        f"files {what} are taken for one track: {names} ({min(paths, key=preference).name} is "
-        f"used){more}"
+        f"files {what} are taken for one track: {', '.join(sorted(name_of.values()))} "
+        f"({name_of[min(paths, key=preference)]} is used){more}"
     )
+
+
+def _names_apart(paths: Sequence[PurePath]) -> dict[PurePath, str]:
+    """Name files as briefly as tells them apart: with their folders where names are equal."""
+    if len({path.name for path in paths}) == len(paths):
+        return {path: path.name for path in paths}
+    shared = os.path.commonpath([Path(path).parent.absolute() for path in paths])
+    return {path: os.path.relpath(path, shared) for path in paths}
 
 
 def _without_empty_genres(dataset: Dataset) -> Dataset:

@@ -104,8 +104,8 @@ def lend_fonts(figure: Figure) -> None:
         if words.isascii():
             continue
         families, _ = _choose(_missing(words, text.get_fontproperties()))
-        if families:
-            text.set_fontfamily([*text.get_fontfamily(), *families])
+        own = text.get_fontfamily()
+        text.set_fontfamily([*own, *(family for family in families if family not in own)])
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from generify.plots.style import (
     new_figure,
     panel_grid,
     plain_label,
+    text_columns,
 )
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def plot_roc_curves(report: EvaluationReport) -> Figure:
     labels.append("chance, AUC 0.500")
     n_columns = 1 + (len(labels) > 21)
     figure = new_figure(
-        6.1 + n_columns * (0.8 + 0.072 * max(map(len, labels))),
+        6.1 + n_columns * (0.8 + 0.072 * max(map(text_columns, labels))),
         5.6,
         title="ROC curves: each genre against the rest",
         subtitle=describe_measurement(report),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from generify.calibration import CalibrationBin
 from generify.errors import ParameterError
 from generify.evaluation import EvaluationReport
+from generify.percent import format_percent
 from generify.plots.style import (
     BLUE,
     GREY,
@@ -24,6 +25,7 @@ from generify.plots.style import (
     new_figure,
     percent_tick,
     plain_label,
+    text_columns,
 )
 
 if TYPE_CHECKING:
@@ -33,17 +35,17 @@ if TYPE_CHECKING:
 __all__ = ["plot_calibration", "plot_comparison", "plot_confusion"]
 
 _CROWDED = 12  # genres from which on labels stand upright and cells are small
-_CELL_RANGE = (0.47, 1.2)  # inches; below, 100 % in 8 points would touch its neighbours
+_CELL_RANGE = (0.47, 1.2)  # inches; below, > 99 % in 8 points would touch its neighbours
 _TELLING_TRACKS = 5  # in a range of confidence; fewer make the curve a zigzag
 _POINT_AREAS = (14, 200)  # square points
 _DARK_CELL = 0.55  # share from which on letters are white
 
 
 def _write_cells(axes: Axes, counts: NDArray[np.intp], shares: NDArray[np.floating]) -> None:
-    crowded = len(counts) > _CROWDED
+    crowded = len(counts) >= _CROWDED
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
-        text = f"{percent_tick(float(share))}\n{count}" if count else "0"
+        text = f"{format_percent(float(share))}\n{count}" if count else "0"
         colour = ("white" if share > _DARK_CELL else INK) if count else "#9a9a9a"
         axes.text(
             column,
@@ -65,7 +67,7 @@ def _dress_matrix(axes: Axes, names: list[str], totals: list[int]) -> None:
     places = np.arange(len(names))
     axes.set_xticks(places, names)
     for label in axes.get_xticklabels():
-        if len(names) > _CROWDED:
+        if len(names) >= _CROWDED:
             label.set_rotation(90)
         else:
             label.set(rotation=40, ha="right", rotation_mode="anchor")
@@ -104,7 +106,7 @@ def plot_confusion(report: EvaluationReport) -> Figure:
     shares = np.where(totals > 0, counts / np.maximum(totals, 1), np.nan)
     cell = float(np.clip(5.6 / n_genres, *_CELL_RANGE))
     names = [plain_label(genre) for genre in report.genres]
-    margin = 0.6 + 0.07 * max(map(len, names))
+    margin = 0.6 + 0.07 * max(map(text_columns, names))
     figure = new_figure(
         max(6.0, n_genres * cell + margin + 1.6),
         n_genres * cell + margin,

@@ -27,6 +27,7 @@ from generify.plots.style import (
     percent_tick,
     plain_label,
     text_colour,
+    text_columns,
 )
 from generify.spectrum import hz_to_mel
 
@@ -186,7 +187,7 @@ def _draw_band(axes: Axes, passages: Sequence[TimelineSegment], colours: dict[st
     for p in passages:
         axes.broken_barh([(p.start, p.end - p.start)], (0, 1), facecolors=colours[p.genre])
         name = plain_label(p.genre, 18)
-        if len(name) * _LETTER_WIDTH + 0.1 < (p.end - p.start) / duration * inches:
+        if text_columns(name) * _LETTER_WIDTH + 0.1 < (p.end - p.start) / duration * inches:
             axes.text(
                 (p.start + p.end) / 2,
                 0.48,

@@ -4,9 +4,9 @@ Conventions: no pyplot and no global settings, so that a figure looks the same w
 program draws; white ground, no letter under 8 points; sizes in inches. A genre has one colour,
 given by its place among the sorted names, so it keeps it from figure to figure.
 
-In it: :data:`PALETTE`, :func:`genre_colours`, :func:`text_colour`, :func:`plain_label`,
-:func:`describe_measurement`, :func:`percent_tick`, :func:`new_figure`, :func:`panel_grid`,
-:func:`dress_axes`, :func:`render_figure`, :func:`save_figure`.
+In it: :data:`PALETTE`, :func:`genre_colours`, :func:`text_colour`, :func:`text_columns`,
+:func:`plain_label`, :func:`describe_measurement`, :func:`percent_tick`, :func:`new_figure`,
+:func:`panel_grid`, :func:`dress_axes`, :func:`render_figure`, :func:`save_figure`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ __all__ = [
     "render_figure",
     "save_figure",
     "text_colour",
+    "text_columns",
 ]
 
 # Any two are at least 28 apart in CIELAB, for full sight and for the three kinds of colour
@@ -141,8 +142,24 @@ def text_colour(ground: str) -> str:
     return "white" if luminance < 0.22 else INK
 
 
-def _columns(line: str) -> int:
-    """Count letters, those of Chinese, Japanese and Korean twice: they are as wide as two."""
+def text_columns(line: str) -> int:
+    """Count letters, those of Chinese, Japanese and Korean twice: they are as wide as two.
+
+    Parameters
+    ----------
+    line : str
+        What is to be drawn.
+
+    Returns
+    -------
+    int
+        Its width in usual letters.
+
+    Examples
+    --------
+    >>> text_columns("jazz"), text_columns("爵士")
+    (4, 4)
+    """
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
 
 
@@ -167,8 +184,8 @@ def plain_label(text: str, length: int = _LABEL_LENGTH) -> str:
     'a very lo…'
     """
     line = spell_out(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
-    if _columns(line) > length:
-        while _columns(line) >= length:
+    if text_columns(line) > length:
+        while text_columns(line) >= length:
             line = line[:-1]
         line = line.rstrip() + "…"
     escaped = line.replace("$", r"\$")

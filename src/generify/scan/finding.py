@@ -62,10 +62,15 @@ class FoundSongs:
         Files as they were given, and the songs of folders sorted by name; each once.
     failures : tuple of Failure
         Folders that hold no song or cannot be read.
+    unread : tuple of Path
+        Below these there may be songs although none were found: folders that could not be read, and
+        given paths at which there is nothing, such as a disk that is not mounted. An empty folder
+        is not among them, be it the mount point of such a disk: it was looked into.
     """
 
     files: tuple[Path, ...]
     failures: tuple[Failure, ...] = ()
+    unread: tuple[Path, ...] = ()
 
 
 def find_songs(paths: Iterable[str | Path]) -> FoundSongs:
@@ -137,14 +142,18 @@ def look_for_songs(paths: Iterable[str | Path]) -> FoundSongs:
     """
     found: dict[Path, None] = {}
     failures: list[Failure] = []
+    unread: list[Path] = []
     for path in map(Path, paths):
         if not is_folder(path):
             found[path] = None
+            # Path.exists would raise where nobody may look
+            unread += [] if os.path.exists(path) else [path]  # noqa: PTH110
             continue
         below = _songs_below(path)
         found.update(dict.fromkeys(below.files))
         failures += below.failures
-    return FoundSongs(tuple(found), tuple(failures))
+        unread += below.unread
+    return FoundSongs(tuple(found), tuple(failures), tuple(unread))
 
 
 def check_any_there(found: FoundSongs) -> None:
@@ -190,6 +199,6 @@ def _songs_below(folder: Path) -> FoundSongs:
     listing = list_files(folder)
     files = tuple(folder / name for name in songs_of(listing))
     if files or listing.failures:
-        return FoundSongs(files, listing.failures)
+        return FoundSongs(files, listing.failures, listing.unread)
     error = DatasetError(f"{folder}: no song in this folder", hint=_HINT)
     return FoundSongs((), (Failure.from_error(folder, error),))

@@ -1,7 +1,7 @@
 """What an earlier scan left: whether it may be gone on with, and by whom.
 
 In it: :func:`locked`, :func:`check_complete`, :func:`old_results`, :func:`other_kind`,
-:func:`lying_elsewhere`, :func:`not_looked_into`.
+:func:`lying_elsewhere`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from itertools import chain
 from pathlib import Path
 
 from generify.atomic import cure_for
-from generify.errors import Failure, ParameterError
+from generify.errors import ParameterError
 from generify.prediction import Prediction
 from generify.results import ResultsError, SongResult, read_song_results
-from generify.scan.finding import is_address, is_folder
+from generify.scan.finding import is_address
 from generify.scan.journal import ScanKind
 
 __all__ = [
     "check_complete",
     "locked",
     "lying_elsewhere",
-    "not_looked_into",
     "old_results",
     "other_kind",
 ]
@@ -138,7 +137,7 @@ def old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
 
 
 def lying_elsewhere(
-    given: Iterable[str | Path], unseen: Iterable[str | Path] = ()
+    given: Iterable[str | Path], unread: Iterable[str | Path] = ()
 ) -> Callable[[str], bool]:
     """Give what tells the songs that lie neither at nor below the given paths.
 
@@ -146,8 +145,8 @@ def lying_elsewhere(
     ----------
     given : iterable of str or Path
         Files, folders and addresses.
-    unseen : iterable of str or Path
-        What lies among them but was not looked into: songs below are not known to be gone, so they
+    unread : iterable of str or Path
+        What lies among them but could not be read: songs below are not known to be gone, so they
         lie elsewhere.
 
     Returns
@@ -161,13 +160,13 @@ def lying_elsewhere(
     ['ab/2.mp3']
     >>> list(filter(lying_elsewhere(["s3://a/"]), ["s3://a/1.mp3", "s3://ab/2.mp3", "a/1.mp3"]))
     ['s3://ab/2.mp3', 'a/1.mp3']
-    >>> list(filter(lying_elsewhere(["a"], unseen=["a/b"]), ["a/1.mp3", "a/b/2.mp3"]))
+    >>> list(filter(lying_elsewhere(["a"], unread=["a/b"]), ["a/1.mp3", "a/b/2.mp3"]))
     ['a/b/2.mp3']
     """
     names = [str(path) for path in given]
     addresses = tuple(f"{name.rstrip('/')}/" for name in names if is_address(name))
     roots = {place for name in names if not is_address(name) for place in _places(Path(name))}
-    hidden = {place for name in unseen for place in _places(Path(name))}
+    hidden = {place for name in unread for place in _places(Path(name))}
     below: dict[Path, bool] = {}  # by folder, as links are looked up on the disk
 
     def lies_elsewhere(song: str) -> bool:
@@ -180,27 +179,6 @@ def lying_elsewhere(
         return not (below[path.parent] or path.absolute() in roots)
 
     return lies_elsewhere
-
-
-def not_looked_into(
-    given: Iterable[str | Path], failures: Iterable[Failure]
-) -> tuple[str | Path, ...]:
-    """Name the places below which there may be songs although none were found.
-
-    Parameters
-    ----------
-    given : iterable of str or Path
-        Files, folders and addresses.
-    failures : iterable of Failure
-        What was found among them and could not be looked into.
-
-    Returns
-    -------
-    tuple of str or Path
-        Folders that may not be read, and whatever is not there, such as a disk that is not mounted.
-    """
-    gone = (path for path in given if not is_folder(Path(path)))
-    return (*gone, *(failure.path for failure in failures))
 
 
 def _places(path: Path) -> tuple[Path, Path]:

@@ -40,7 +40,6 @@ from generify.scan.going_on import (
     check_complete,
     locked,
     lying_elsewhere,
-    not_looked_into,
     old_results,
     other_kind,
 )
@@ -127,7 +126,7 @@ class Scan:
         self._model, self._settings = model, settings
         self._songs = tuple(str(path) for path in found.files if is_text(str(path)))
         unnamed = (badly_named(str(p)) for p in found.files if not is_text(str(p)))
-        self._failures = (*found.failures, *unnamed)
+        self._failures, self._unread = (*found.failures, *unnamed), found.unread
         self.n_songs = len(self._songs) + len(self._failures)
         self._positions: dict[str, int] = {}
         self._elsewhere: tuple[int, ...] = ()
@@ -177,7 +176,7 @@ class Scan:
         if journal.old:  # else the output is to hold what is given, and nothing else
             known = {*self._songs, *(failure.path for failure in self._failures)}
             lines = {path: old.position for path, old in journal.old.items()} | journal.heard
-            lies_elsewhere = lying_elsewhere(given, not_looked_into(given, self._failures))
+            lies_elsewhere = lying_elsewhere(given, self._unread)
             self._elsewhere = tuple(
                 line for path, line in lines.items() if path not in known and lies_elsewhere(path)
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from generify.errors import ParameterError
-from generify.tag_formats import letters_of
+from generify.genre_names import letters_of
 
 __all__ = ["MUSICBRAINZ_NAMES", "name_in_tags", "read_vocabulary"]
 

@@ -211,7 +211,7 @@ def _of_published(
             continue
         here.add(song.track)
     missing = sorted(set(dataset.missing) - here)
-    n_here = facts.n_tracks - len(missing) if dataset.missing else len(here)
+    n_here = len(here)
     is_part = not is_nearly_whole(facts, n_here)
     findings += [
         *_copies(songs),

@@ -131,7 +131,7 @@ _LOCATION = {"Location": {"description": "where it is", "schema": {"type": "stri
             "headers": _LOCATION,
             "description": "the song is long or has to wait: a job",
         },
-        **describe_problems(*(400, 403, 408, 413, 415, 422, 429, 503), meanings=_MEANING_FOR_SONGS),
+        **describe_problems(400, 403, 408, 413, 415, 422, 429, 503, meanings=_MEANING_FOR_SONGS),
     },
 )
 async def _predict(

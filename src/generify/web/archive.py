@@ -26,7 +26,7 @@ from generify.history.writing import Answer, stored_path
 __all__ = ["Archive", "Kept"]
 
 _COMMAND = "serve"
-_DETAILS = ("analysed", "warnings", "timeline", "waveform", "spectrogram")
+_DETAILS = ("analysed", "warnings", "doubt", "timeline", "waveform", "spectrogram")
 _NOT_SHOWN = ("corrected", "recording", "command")  # of an entry's plain values
 
 

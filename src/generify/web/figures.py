@@ -6,9 +6,15 @@ In it: :class:`Figures`.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from generify.model_card import ModelCard
 from generify.report_summary import restore_report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["FORMATS", "Figures"]
 
@@ -37,10 +43,7 @@ class Figures:
         tuple of str
             Of ``confusion`` and ``roc``.
         """
-        report = restore_report(card)
-        if report is None:
-            return ()
-        return ("confusion", "roc") if report.roc_curves else ("confusion",)
+        return tuple(_plots(card))
 
     def draw(self, card: ModelCard, name: str, file_format: str) -> bytes:
         """Draw a figure.
@@ -72,9 +75,18 @@ class Figures:
 
 
 def _draw(card: ModelCard, name: str, file_format: str) -> bytes:
-    from generify.plots import plot_confusion, plot_roc_grid, render_figure
+    from generify.plots import render_figure
+
+    return render_figure(_plots(card)[name](), file_format)
+
+
+def _plots(card: ModelCard) -> dict[str, Callable[[], Figure]]:
+    from generify.plots import plot_confusion, plot_roc_grid
 
     report = restore_report(card)
-    assert report is not None
-    figure = plot_confusion(report) if name == "confusion" else plot_roc_grid(report)
-    return render_figure(figure, file_format)
+    if report is None:
+        return {}
+    plots: dict[str, Callable[[], Figure]] = {"confusion": partial(plot_confusion, report)}
+    if report.roc_curves:
+        plots["roc"] = partial(plot_roc_grid, report)
+    return plots

@@ -22,15 +22,15 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Scope
 
 import generify
 from generify.model import ModelCard
-from generify.percent import format_tenths
-from generify.web.problems import SEE_DOCS
+from generify.percent import format_unbroken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,10 +99,6 @@ def _label(name: str) -> str:
 
 def _sentence(text: str) -> str:
     return _label(text) + ("" if text.endswith((".", "!", "?")) else ".")
-
-
-def _percent(share: float) -> str:
-    return format_tenths(share).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _anchor(name: str) -> str:
@@ -175,7 +171,7 @@ def _templates() -> Environment:
         "anchor": _anchor,
         "counted": lambda number: _COUNTED.get(number, str(number)),
         "label": _label,
-        "percent": _percent,
+        "percent": format_unbroken,
         "points": _points,
         "prose": _prose,
         "sentence": _sentence,
@@ -258,16 +254,25 @@ def _favicon() -> Response:
     return RedirectResponse(_static_address("mark.svg"), status_code=301)
 
 
-@router.get("/models/{name:path}")
-@router.get("/{name}")  # after all others: a model may be called as it likes
+class _ModelRoute(APIRoute):
+    """An address that ends with a model's name; with any other it is none of this site's."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        name = found.get("path_params", {}).get("name")
+        return (match, found) if name in scope["app"].state.site.models.names else (Match.NONE, {})
+
+
 def _model(request: Request, name: str) -> Response:
-    models = request.app.state.site.models
-    if name not in models.names:
-        raise HTTPException(404)
-    shown = _model_page(models.card(name))
+    shown = _model_page(request.app.state.site.models.card(name))
     if quote(request.scope["path"]) != shown.path:
         return RedirectResponse(shown.path)
     return render_page(request, "model.html", {"shown": shown})
+
+
+# After all others: a model may be called as it likes.
+for _path in ("/models/{name:path}", "/{name}"):
+    router.add_api_route(_path, _model, methods=["GET"], route_class_override=_ModelRoute)
 
 
 def error_page(request: Request, problem: Problem) -> Response:
@@ -285,9 +290,7 @@ def error_page(request: Request, problem: Problem) -> Response:
     Response
         A page with the problem's status.
     """
-    hint = "" if problem.hint == SEE_DOCS else problem.hint
-    values = {"problem": problem, "hint": hint}
-    return render_page(request, "error.html", values, status=problem.status)
+    return render_page(request, "error.html", {"problem": problem}, status=problem.status)
 
 
 class _StaticFiles(StaticFiles):

@@ -24,7 +24,6 @@ from generify.errors import GenerifyError, HistoryError
 
 __all__ = [
     "PROBLEM_TYPE",
-    "SEE_DOCS",
     "Problem",
     "ProblemError",
     "add_handlers",
@@ -34,8 +33,6 @@ __all__ = [
 ]
 
 PROBLEM_TYPE = "application/problem+json"
-SEE_DOCS = "see /docs"
-"""The hint to a program that asks for what is not there; of no use to a person."""
 _log = logging.getLogger("generify.web")
 
 KINDS: Mapping[str, tuple[int, str]] = MappingProxyType(
@@ -172,9 +169,8 @@ def problem_response(request: Request, found: Problem) -> Response:
     Response
         Of the problem's status.
     """
-    error_page = getattr(request.app.state, "error_page", None)
-    if error_page is not None and _wants_page(request):
-        response: Response = error_page(request, found)
+    if _gets_page(request):
+        response: Response = request.app.state.error_page(request, found)
         response.headers.update(found.headers)
         return response
     return JSONResponse(
@@ -182,9 +178,10 @@ def problem_response(request: Request, found: Problem) -> Response:
     )
 
 
-def _wants_page(request: Request) -> bool:
-    accepted = request.headers.get("accept", "")
-    return not request.url.path.startswith("/api/") and "text/html" in accepted
+def _gets_page(request: Request) -> bool:
+    if not hasattr(request.app.state, "error_page") or request.url.path.startswith("/api/"):
+        return False
+    return "text/html" in request.headers.get("accept", "")
 
 
 def explain(error: Exception) -> Problem:
@@ -220,7 +217,7 @@ def _invalid(error: RequestValidationError) -> Problem:
     ]
     detail = "; ".join(f"{e['location']}: {e['message']}" for e in found[:3])
     status, title = KINDS["invalid-request"]
-    return Problem(status, "invalid-request", title, detail, SEE_DOCS, errors=tuple(found))
+    return Problem(status, "invalid-request", title, detail, errors=tuple(found))
 
 
 _OF_STATUS = {404: "not-found", 405: "method-not-allowed"}
@@ -232,7 +229,7 @@ def _of_status(error: HTTPException) -> Problem:
     detail = _SAYING.get(error.status_code, str(error.detail))
     title = KINDS[code][1]
     headers = dict(error.headers or {})
-    return Problem(error.status_code, code, title, detail, SEE_DOCS, headers=headers)
+    return Problem(error.status_code, code, title, detail, headers=headers)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -251,6 +248,8 @@ async def _answer(request: Request, error: Exception) -> Response:
     found = explain(error)
     if found.status == 405:
         found = replace(found, headers={"Allow": _allowed(request)})
+    if isinstance(error, (RequestValidationError, HTTPException)) and not _gets_page(request):
+        found = replace(found, hint="see /docs")  # which is for programs, not for people
     return problem_response(request, found)
 
 

@@ -136,6 +136,7 @@ class Prediction(BaseModel):
                 "duration": 241.3,
                 "analysed": 30.0,
                 "warnings": [],
+                "doubt": "",
                 "links": {
                     "self": "/api/v1/predictions/9f0c6c1e2b5d4f0e8a7b6c5d4e3f2a1b",
                     "model": "/api/v1/models/western",
@@ -150,12 +151,15 @@ class Prediction(BaseModel):
     model_version: str = Field(description="of that model")
     genre: str | None = Field(description="null exactly when unknown")
     confidence: Share | None = Field(description="probability of the most probable genre")
-    unknown: bool = Field(description="no genre is given; the last of `warnings` says why")
+    unknown: bool = Field(description="no genre is given")
     genres: list[GenreProbability] = Field(description="all, the most probable first")
     styles: list[StyleScore] = Field(description="the five strongest free tags")
     duration: Seconds | None = Field(description="seconds of the song")
     analysed: Seconds | None = Field(None, description="seconds that were heard")
     warnings: list[str] | None = Field(None, description="what was odd about the file")
+    doubt: str | None = Field(
+        None, description="why it is unknown whatever `genres` says, which means nothing then"
+    )
     timeline: list[TimelineSegment] | None = Field(None, description="silent seconds are left out")
     waveform: Waveform | None = Field(None, description="comes with the timeline")
     spectrogram: Spectrogram | None = Field(None, description="comes with the timeline")

@@ -40,9 +40,12 @@ class _LingeringTransport:
     """A connection whose first closing lets a client that is still sending read the answer."""
 
     def __init__(
-        self, transport: asyncio.Transport, still_sends: Callable[[], bool], seconds: float
+        self,
+        transport: asyncio.Transport,
+        still_sends: Callable[[], bool],
+        on_linger: Callable[[], None],
     ) -> None:
-        self._transport, self._still_sends, self._seconds = transport, still_sends, seconds
+        self._transport, self._still_sends, self._on_linger = transport, still_sends, on_linger
         self.lingers = False
 
     def __getattr__(self, name: str) -> Any:
@@ -58,7 +61,7 @@ class _LingeringTransport:
             self.lingers = True
             self._transport.write_eof()
             self._transport.resume_reading()
-            asyncio.get_running_loop().call_later(self._seconds, self._transport.close)
+            self._on_linger()
 
 
 class PatientProtocol(H11Protocol):
@@ -76,8 +79,7 @@ class PatientProtocol(H11Protocol):
         transport : asyncio.Transport
             The connection.
         """
-        seconds = min(_LINGER, self.header_timeout)
-        lingering = _LingeringTransport(transport, self._is_sent_more, seconds)
+        lingering = _LingeringTransport(transport, self._is_sent_more, lambda: self._expect("end"))
         super().connection_made(cast(asyncio.Transport, lingering))
         self._lingering = lingering
         self._watch()

@@ -251,9 +251,10 @@ class _Keeper(threading.Thread):
     def give_up(self) -> None:
         self._given_up.set()
         process = self.process
-        if process is not None and self.is_alive():
-            with suppress(ValueError, AttributeError):  # it has just been closed, or not begun yet
-                process.kill()
+        if self.is_alive():
+            if process is not None:
+                with suppress(ValueError):  # it has just been closed
+                    process.kill()
             self.join(_CLOSING * 4)
 
     def _hear(self, work: _Work) -> Heard:
@@ -303,11 +304,12 @@ class _Keeper(threading.Thread):
             self._bury()
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self.process = context.Process(
+        process = context.Process(
             target=listen, args=(theirs, self._pool.setup), daemon=True, name="generify-listener"
         )
         with one_thread_and_no_interrupt():
-            self.process.start()
+            process.start()
+        self.process = process
         theirs.close()
         try:
             if self._listen(time.monotonic() + _START_SECONDS) == {"ready": True}:

@@ -2,6 +2,7 @@
 
 import { dance } from "./bars.js";
 import { clock, hueClass, label, percent, plural, setHue } from "./format.js";
+import { watchTables } from "./tables.js";
 import { showTimeline } from "./timeline.js";
 
 const template = document.getElementById("answer-template");
@@ -36,16 +37,12 @@ function fillHead(article, prediction) {
     : `${percent(prediction.confidence)} sure${then ? `, then ${then}` : ""}`;
 }
 
-function fillNotes(article, { unknown, genres, warnings = [] }) {
-  const why = article.querySelector(".why");
-  // The last warning of an unknown song says why it is unknown.
-  const reason = unknown ? warnings.at(-1) : null;
+function fillNotes(article, { unknown, genres, doubt = "", warnings = [] }) {
   article.querySelector(".unknown").hidden = !unknown;
-  // No percentages are shown, so nothing need be said of them.
-  why.textContent = reason ? `${label(reason.split(", so its percentages")[0])}.` : "The model is not sure enough of any of its genres.";
+  article.querySelector(".why").textContent = doubt ? `${label(doubt)}.` : "The model is not sure enough of any of its genres.";
   article.querySelector(".known").textContent = `The model was trained on ${plural(genres.length, "genre")} and knows no other music. `
     + "The nearest of them is no answer: Generify would rather say nothing than guess.";
-  const rest = reason ? warnings.slice(0, -1) : warnings;
+  const rest = doubt ? warnings.slice(0, -1) : warnings;  // the last tells of the doubt, too
   const part = article.querySelector(".warnings");
   part.hidden = !rest.length;
   part.querySelector("ul").replaceChildren(...rest.map((text) => Object.assign(document.createElement("li"), { textContent: label(text) })));
@@ -111,5 +108,6 @@ export function showAnswer(container, prediction, file = null) {
   const moments = article.querySelector(".moments");
   moments.hidden = !prediction.timeline?.length;
   if (!moments.hidden) showTimeline(moments, prediction, audio, away.signal);
+  watchTables(article);
   return article;
 }

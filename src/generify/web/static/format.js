@@ -3,7 +3,7 @@
 export const label = (name) => name.charAt(0).toUpperCase() + name.slice(1);
 
 export function percent(share) {
-  if (share > 0.995) return "> 99 %";
+  if (share >= 0.995) return "> 99 %";
   if (share < 0.01) return "< 1 %";
   const whole = Math.round(share * 100); // cut: 59.7 % must not look like a threshold's 60 %
   return `${whole / 100 > share ? whole - 1 : whole} %`;

@@ -23,13 +23,20 @@ function reason({ name, problem }) {
 
 const chosenModel = () => new FormData(form).get("model");
 
-function show(entry, { follow = false } = {}) {
+function show(entry, { follow = false, scroll = true } = {}) {
   current = entry;
   const article = showAnswer(answer, entry.prediction, entry.file);
   for (const [other, row] of rows) row.element.classList.toggle("shown", other === entry);
   if (follow) article.focus({ preventScroll: true });
+  if (!scroll) return;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   article.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+}
+
+// The first of the list is opened, not whichever is heard first; what failed has nothing to show.
+function openFirst(how) {
+  const first = queue.entries.find((other) => other.state !== "failed");
+  if (!current && first?.prediction) show(first, how);
 }
 
 function remove(entry) {
@@ -54,7 +61,7 @@ function makeRow(entry) {
   }
   row.show.addEventListener("click", () => show(entry, { follow: true }));
   row.again.addEventListener("click", () => queue.again(entry));
-  inside(".remove").addEventListener("click", () => remove(entry));
+  inside(".remove").addEventListener("click", () => { remove(entry); openFirst({ scroll: false }); });
   rows.set(entry, row);
   list.append(element);
   return row;
@@ -85,9 +92,7 @@ function refresh(entry) {
 function finish(entry) {
   const outcome = entry.prediction ? answerText(entry.prediction) : entry.problem.message;
   say(`${entry.name}: ${outcome}. ${count.textContent}.`);
-  // The first of the list is opened, not whichever is heard first; what failed has nothing to show.
-  const first = queue.entries.find((other) => other.state !== "failed");
-  if (!current && first?.prediction) show(first);
+  openFirst();
   if (entry.prediction) document.dispatchEvent(new Event("answered"));
 }
 

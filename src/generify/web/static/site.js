@@ -1,5 +1,7 @@
 // What every page does: the switch between light and dark, and a sign where a table goes on.
 
+import { watchTables } from "./tables.js";
+
 const button = document.getElementById("theme");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const root = document.documentElement;
@@ -16,10 +18,4 @@ button.addEventListener("click", () => {
 dark.addEventListener("change", show);
 show();
 
-// A table wider than the screen fades where it goes on.
-const mark = (box) => box.classList.toggle("goes-on", box.scrollWidth - box.clientWidth - box.scrollLeft > 4);
-const resized = new ResizeObserver((changes) => { for (const { target } of changes) mark(target); });
-for (const box of document.querySelectorAll(".scroll")) {
-  resized.observe(box);
-  box.addEventListener("scroll", () => mark(box), { passive: true });
-}
+watchTables(document);
