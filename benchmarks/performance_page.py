@@ -9,7 +9,6 @@ With ``--check`` nothing is written; it fails when a page is not what the result
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,10 @@ from speed.figures import Line, SideFigures, describe_sides, judge
 from speed_table import speed_table
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tools"))
+
+from generated_pages import table, write_or_check, write_pages  # noqa: E402 - beside the tools
+
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
 README = ROOT / "README.md"
@@ -30,12 +33,6 @@ Results = Mapping[str, Any]
 _SIDE_HEADERS = ("case", "who", "median", "fastest to slowest", "times the first", "runs", "MB")
 _WINDOWS = 28  # of the cases of tags
 _TAGS_CASE = "tags-network"
-
-
-def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, n_left: int = 1) -> str:
-    """Give a Markdown table; the first columns are aligned left, the others right."""
-    rule = ["---"] * n_left + ["--:"] * (len(headers) - n_left)
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (headers, rule, *rows))
 
 
 def figure(value: float) -> str:
@@ -206,7 +203,7 @@ def _rates(limit: Results, measured: Results) -> str:
         ("copy of 256 MB, read and written", f"{figure(rates['copy_memory'])} GB/s"),
         ("copy of 256 kB, in the cache", f"{figure(rates['copy_cache'])} GB/s"),
     ]
-    return f"### What the machine can do\n\n{table(('', 'rate'), rows)}"
+    return f"### What the machine can do\n\n{table(('', 'rate'), rows, n_left=1)}"
 
 
 def _fft_rates(limit: Results, measured: Results) -> list[tuple[str, str]]:
@@ -238,7 +235,7 @@ def _front_ends(limit: Results, measured: Results) -> str:
         "and cosines; *between steps* is what unfused steps write and read again."
     )
     reached = _front_end_reached(limit, measured)
-    return f"### STFT and mel bands\n\n{text}\n\n{table(headers, rows)}\n\n{reached}"
+    return f"### STFT and mel bands\n\n{text}\n\n{table(headers, rows, n_left=1)}\n\n{reached}"
 
 
 def _front_end_reached(limit: Results, measured: Results) -> str:
@@ -277,7 +274,7 @@ def _networks(limit: Results, measured: Results) -> str:
     text = "Counted in the ONNX graph, two operations for a multiplication with its addition."
     reached = _network_reached(limit, measured)
     where = f"Where its time goes, by kind of node:\n\n{nodes}"
-    return f"### The network\n\n{text}\n\n{table(headers, rows)}\n\n{reached}\n\n{where}"
+    return f"### The network\n\n{text}\n\n{table(headers, rows, n_left=1)}\n\n{reached}\n\n{where}"
 
 
 def _network_reached(limit: Results, measured: Results) -> str:
@@ -327,23 +324,13 @@ def _pages(results: Results) -> dict[Path, str]:
 
 def write(results: Results) -> None:
     """Write both pages."""
-    for path, text in _pages(results).items():
-        path.write_text(text, encoding="utf-8")
-        print(f"wrote {path.relative_to(ROOT)}", file=sys.stderr)
+    write_pages(_pages(results))
 
 
 def main() -> None:
     """Write or check both pages."""
-    parser = argparse.ArgumentParser(description="The pages about performance.")
-    parser.add_argument("--check", action="store_true", help="fail when a page is out of date")
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    if not parser.parse_args().check:
-        write(results)
-        return
-    for path, text in _pages(results).items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            name = path.relative_to(ROOT)
-            sys.exit(f"{name} is out of date; run python benchmarks/performance_page.py")
+    write_or_check(_pages(results), "The pages about performance.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The folder that a page's blocks are run in, and running them. In it: :func:`run_page`."""
+"""The folder that a page's blocks are run in. In it: :func:`assert_page_holds`."""
 
 from __future__ import annotations
 
@@ -90,8 +90,10 @@ def _copy_repository(folder: Path) -> None:
     shutil.copy(ROOT / "docs" / "design.md", folder / "docs")
 
 
-def run_page(page: Path, folder: Path, music: Path) -> None:
+def assert_page_holds(page: Path, folder: Path, music: Path) -> None:
     """Run the blocks of a page in a folder made for it, with a site where the page wants one.
+
+    Each must do, print and end as the page says.
 
     ``music`` is the fixture of that name.
     """

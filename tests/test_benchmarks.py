@@ -233,6 +233,35 @@ class TestRunning:
             "missing": "not installed, and --offline was given",
         }
 
+    def test_results_are_the_same_wherever_the_cache_is(self, suite: Any, tmp_path: Path) -> None:
+        near, song = f"{tmp_path}-2/a.wav", str(tmp_path / "songs" / "a.wav")
+        fine = suite.running.Side("fine", ("python", "-c", "", near, song), cold=True)
+        lost = self.cold(suite, "lost", f"open({song!r})")
+        found = suite.running.run_case(
+            self.case(suite, fine, lost, rounds=1), self.place(suite, tmp_path)
+        )
+        assert found["sides"][0]["command"] == f"python -c '' {near} CACHE/songs/a.wav"
+        assert found["skipped"]["lost"].endswith("No such file or directory: 'CACHE/songs/a.wav'")
+
+    def test_the_cache_may_be_the_folder_where_one_is(
+        self, suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        argv = ["suite.py", "--cache", ".", "--offline", "--only", "mfcc-13", "-o", "out.json"]
+        monkeypatch.setattr(sys, "argv", argv)
+        monkeypatch.setattr(suite.suite, "_prepare", lambda *given: None)
+        places = []
+
+        def run_case(case: Any, place: Any, *, rounds: int) -> dict[str, Any]:
+            places.append(place.cache)
+            return measured(side("a", 0.5))
+
+        monkeypatch.setattr(suite.suite, "run_case", run_case)
+        suite.suite.main()
+        assert places == [tmp_path]
+        written = json.loads(Path("out.json").read_text())
+        assert written["measured"]["mfcc-13"] == measured(side("a", 0.5))
+
 
 class TestEnvironments:
     def test_an_old_python_that_is_not_there_is_missing(self, suite: Any) -> None:
@@ -376,6 +405,17 @@ class TestPage:
         assert with_section(f"{begins}old\n{ends}", "a", "new\n") == f"{begins}new\n{ends}"
         with pytest.raises(ValueError, match="no section b"):
             with_section(f"{begins}old\n{ends}", "b", "new")
+
+    def test_a_page_is_never_cut_off(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+        robustness = import_module("robustness")
+        page = tmp_path / "page.md"
+        page.write_text("<!-- agreement -->\nold\nwhat follows, and no mark of the end\n")
+        monkeypatch.setattr(robustness, "measure", lambda songs, model: [])
+        monkeypatch.setattr(sys, "argv", ["robustness.py", str(tmp_path), "--page", str(page)])
+        with pytest.raises(ValueError, match="the page has no section agreement"):
+            robustness.main()
+        assert "what follows" in page.read_text()
 
     def test_unknown_names_are_refused(self, suite: Any, cases: Any) -> None:
         with pytest.raises(SystemExit, match="there is no case nothing; --list names them"):

@@ -164,7 +164,7 @@ import generify.datasets
 from generify.cli import main
 from generify.datasets import DatasetFacts, Download
 download = Download(sys.argv.pop(), {len(ARCHIVE)}, {{"sha256": "{SHA256}"}})
-facts = DatasetFacts("toy", "Toy", "", "", "", "", (), 12, (download,), "")
+facts = DatasetFacts("toy", "Toy", "", "", "", "", (), 12, (download,), "", short_title="Toy")
 generify.datasets.dataset_facts = lambda name: facts
 main()
 """

@@ -17,8 +17,10 @@ import soundfile
 
 import generify
 from conftest import RATE, Command, Outcome
+from generify.cli.answers import AnswerTable
 from generify.cli.terminal import format_bytes, format_percent, format_sure, format_time
 from generify.model import GenreModel
+from generify.prediction import GenreProbability, Prediction
 
 FORMATS = ("table", "json", "ndjson", "csv")
 
@@ -187,6 +189,25 @@ def test_percentages_of_an_unknown_song_are_not_shown(music: Path, command: Comm
     assert str(told) == f"{song}: unknown (nearest: {told.genres[0].genre})"
 
 
+@pytest.mark.parametrize(
+    ("top", "doubt", "shown"),
+    [
+        (None, "", "nearest: g0 < 1 %"),
+        (2, "", "nearest: g0 < 1 %, g1 < 1 %"),
+        (None, "it is unlike all", "nearest: g0"),
+        (2, "it is unlike all", "nearest: g0, g1"),
+    ],
+)
+def test_the_nearest_of_very_many_genres(
+    top: int | None, doubt: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    genres = tuple(GenreProbability(f"g{number}", 0.005) for number in range(200))
+    told = Prediction("a.wav", "many", None, 0.005, True, genres, 30.0, 30.0, doubt=doubt)
+    names = [genre.genre for genre in genres]
+    AnswerTable([Path("a.wav")], names, top=top, timeline=False).show(told)
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"   {shown}")
+
+
 def test_a_prediction_is_printed_in_a_line(music: Path, model_file: Path) -> None:
     told = generify.predict(music / "tones/tones0.wav", model_file)
     sure = format_sure(told.confidence)
@@ -226,7 +247,9 @@ def test_a_file_like_an_option_and_an_address(
     assert done.err.endswith("hint: for the file -dash.wav give ./-dash.wav\n")
     done = command("predict", "https://example.com/x.mp3")
     assert done.code == 2
-    assert done.err.startswith("error: URLs are not read: https:/example.com/x.mp3\nhint: download")
+    assert done.err.startswith(
+        "error: URLs are not read: https://example.com/x.mp3\nhint: download"
+    )
     done = command("predict", "./-dash.wav", "https://example.com/x.mp3", "--model", model_file)
     assert "no such file; URLs are not read; download it first" in done.err
 

@@ -80,6 +80,18 @@ def test_a_scan_from_beginning_to_end(library: Path, model_file: Path, command: 
     assert "4 songs, 0.0 hours of audio, 0 unknown, 0 failed" in third.out
 
 
+def test_what_was_answered_before_and_what_is_left_add_up(
+    library: Path, model_file: Path, command: Command
+) -> None:
+    (library.parent / "empty").mkdir()
+    paths = (library, library.parent / "empty")
+    arguments = ("scan", *paths, "-m", model_file, "-o", library.parent / "out.csv")
+    assert "\n8 songs, " in command(*arguments).out
+    shutil.copy(library / "tones0.wav", library / "zones.wav")
+    done = command(*arguments, "--changed")
+    assert done.err.startswith("5 of 9 songs are answered already; going on with the other 4\n")
+
+
 def test_damaged_songs_are_counted_and_named(
     library: Path, model_file: Path, command: Command
 ) -> None:

@@ -18,6 +18,16 @@ from generify.errors import Failure
         ("e", "e: no song in this folder", "e: no song in this folder"),
         ("no", "no song in this folder", "no: no song in this folder"),
         ("a.mp3", "another a.mp3: is empty", "a.mp3: another a.mp3: is empty"),
+        (
+            "a.mp3",
+            "a.mp3: looks like MP3 but cannot be decoded (soundfile: x (y); pyav: z); get it again",
+            "a.mp3: looks like MP3 but cannot be decoded; get it again",
+        ),
+        (
+            "m (soundfile: x)/a.mp3",
+            "m (soundfile: x)/a.mp3: is silent (its peak is low); check it",
+            "m (soundfile: x)/a.mp3: is silent (its peak is low); check it",
+        ),
     ],
 )
 def test_a_failure_names_its_file_once(path: str, message: str, line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -237,9 +238,26 @@ def test_another_version_on_the_cluster(
         list(listen_on_cluster([str(music / "tones/tones0.wav")], setup, ClusterPlan()))
 
 
-def test_actors_that_cannot_begin(cluster: Any, music: Path) -> None:
+def test_a_model_that_no_actor_can_use(cluster: Any, music: Path) -> None:
+    with pytest.raises(ModelError) as here:
+        GenreModel.from_bytes(b"no model", source="toy")
     setup = WorkerSetup(b"no model", "toy")
-    with pytest.raises(ClusterError, match=r"end before they can listen: .*ModelError") as caught:
+    with pytest.raises(ModelError) as there:
+        list(listen_on_cluster([str(music / "tones/tones0.wav")], setup, ClusterPlan()))
+    assert (str(there.value), there.value.hint) == (str(here.value), here.value.hint)
+
+
+class Unknown(frozenset[str]):
+    """Of a package that is not on the cluster."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return importlib.import_module, ("not_on_the_cluster",)
+
+
+def test_actors_that_cannot_begin(cluster: Any, music: Path, music_model: GenreModel) -> None:
+    setup = WorkerSetup(music_model.graph, "toy", known=Unknown())
+    why = r"end before they can listen: .*No module named 'not_on_the_cluster'"
+    with pytest.raises(ClusterError, match=why) as caught:
         list(listen_on_cluster([str(music / "tones/tones0.wav")], setup, ClusterPlan()))
     assert "on every machine" in caught.value.hint
 

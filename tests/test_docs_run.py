@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from doc_blocks import name_of, pages, read_blocks
-from doc_places import run_page
+from doc_places import assert_page_holds
 
 BELOW_DOCS = [page for page in pages() if name_of(page).startswith("docs/")]
 
@@ -18,4 +18,4 @@ BELOW_DOCS = [page for page in pages() if name_of(page).startswith("docs/")]
     ids=name_of,
 )
 def test_blocks_do_what_the_page_says(page: Path, tmp_path: Path, music: Path) -> None:
-    run_page(page, tmp_path, music)
+    assert_page_holds(page, tmp_path, music)

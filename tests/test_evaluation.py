@@ -305,8 +305,9 @@ def test_what_always_answering_one_genre_is_worth(n_right: int, beaten: bool) ->
     right = np.arange(25) < n_right
     named = np.where(right, y, 1 - y)
     report = evaluate(y, np.eye(2)[named] * 0.8 + 0.1, ("mix", "other"))
+    assert report.baseline.model_is_better == beaten
     assert (report.baseline.genre, report.baseline.accuracy) == ("mix", 0.88)
-    assert report.baseline.tells
+    assert report.baseline.above_chance
     assert report.to_dict()["baseline"] == {"genre": "mix", "accuracy": 0.88}
     warned = [w for w in report.experiment.warnings if "would be right 88 % of the time" in w]
     assert len(warned) == (not beaten)
@@ -315,5 +316,5 @@ def test_what_always_answering_one_genre_is_worth(n_right: int, beaten: bool) ->
 def test_the_baseline_of_equal_genres_tells_nothing() -> None:
     y = np.arange(20) % 2
     report = evaluate(y, np.eye(2)[y], ("a", "b"))
-    assert not report.baseline.tells
-    assert not report.top3_tells
+    assert not report.baseline.above_chance
+    assert not report.has_more_than_three_genres

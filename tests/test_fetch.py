@@ -70,6 +70,7 @@ def toy(*downloads: Download | str, **changes: object) -> DatasetFacts:
         n_tracks=12,
         downloads=known,
         layout="genres/<genre>/<genre>.NNNNN.au",
+        short_title="Toy",
     )
     return replace(facts, **changes)
 
@@ -898,7 +899,7 @@ from generify.datasets import DatasetFacts, Download
 from generify.datasets.fetch import fetch_dataset
 url, folder, n_bytes, sha256 = sys.argv[1:]
 facts = DatasetFacts("toy", "", "", "", "", "", (), 12,
-                     (Download(url, int(n_bytes), {"sha256": sha256}),), "")
+                     (Download(url, int(n_bytes), {"sha256": sha256}),), "", short_title="Toy")
 print(fetch_dataset(facts, folder, progress=lambda step: print(step.what, flush=True)))
 """
 

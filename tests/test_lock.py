@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -34,3 +36,21 @@ def test_every_requirement_is_locked_to_a_version_that_is_allowed() -> None:
         if requirement.name != project["project"]["name"]:
             version = versions[canonicalize_name(requirement.name)]
             assert requirement.specifier.contains(version, prereleases=True), text
+
+
+def test_pins_are_for_the_oldest_python_that_the_project_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    lock = import_module("lock")
+    pin = "numpy"
+    project = {
+        "name": "a",
+        "requires-python": "<99,>=3.11",
+        "optional-dependencies": {"all": []},
+        "dependencies": [pin],
+    }
+    groups = {"dev": []}
+    assert pin in lock.locked_versions({"project": project, "dependency-groups": groups})
+    project["requires-python"] = ">=3.1"  # no numpy of today runs there
+    assert lock.locked_versions({"project": project, "dependency-groups": groups}) == {}

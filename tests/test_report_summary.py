@@ -162,6 +162,12 @@ def test_an_empty_confusion_is_too_little() -> None:
     assert Figures.names(card) == ("confusion", "roc")
 
 
+def test_a_confusion_that_counts_nothing_is_too_little() -> None:
+    card = card_of(evaluate(50, ("jazz", "rock"))[2])
+    nothing = {**card.metrics, "n_tracks": 0, "confusion": [[0, 0], [0, 0]]}
+    assert restore_report(dataclasses.replace(card, metrics=nothing)) is None
+
+
 def test_what_a_card_need_not_state() -> None:
     card = card_of(evaluate(50, ("jazz", "rock"))[2])
     needed = ("accuracy", "low", "high", "n_tracks", "n_train", "split", "split_meaning")
@@ -170,3 +176,6 @@ def test_what_a_card_need_not_state() -> None:
     assert restored is not None
     assert math.isnan(restored.macro_f1)
     assert (restored.scores, restored.roc_curves) == ((), ())
+    counts = {g: sum(row) for g, row in zip(card.genres, metrics["confusion"], strict=True)}
+    largest = max(counts, key=counts.__getitem__)
+    assert restored.to_dict()["baseline"] == {"genre": largest, "accuracy": counts[largest] / 50}

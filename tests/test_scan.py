@@ -14,6 +14,7 @@ from generify.model import GenreModel
 from generify.prediction import Prediction, predict
 from generify.results import SongResult
 from generify.scan import find_songs, predict_songs
+from generify.scan.finding import check_any_there
 from generify.scan.summary import Tally
 
 
@@ -47,6 +48,14 @@ def test_a_folder_without_songs(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=f"no song in {tmp_path}") as caught:
         find_songs([tmp_path])
     assert caught.value.hint == "give audio files, or folders of them"
+
+
+def test_only_addresses_are_called_so() -> None:
+    given = [Path("gone.mp3"), Path("https://example.com/a.mp3")]  # a Path leaves one slash
+    with pytest.raises(ParameterError, match=r"^URLs are not read: https://example\.com/a\.mp3\n"):
+        check_any_there(find_songs(given))
+    with pytest.raises(ParameterError, match=r"^there is no file or folder gone\.mp3\n"):
+        check_any_there(find_songs(given[:1]))
 
 
 def test_why_no_song_is_found_in_a_folder(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def test_a_trap(name: str) -> None:
 def test_all_traps_are_on_the_page() -> None:
     """Renew it with ``python -m fuzz traps --page ../docs/robustness.md`` in ``tests``."""
     text = PAGE.read_text(encoding="utf-8")
-    rows = text.partition("<!-- fuzz traps -->")[2].partition("<!-- end traps -->")[0].strip()
+    rows = text.partition("<!-- fuzz traps -->")[2].partition("<!-- end fuzz traps -->")[0].strip()
     named = [line.split(" | ")[0].removeprefix("| ") for line in rows.splitlines()[2:] if line]
     assert named == list(TRAPS)
     assert "✗" not in rows

@@ -24,7 +24,6 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements-dev.lock"
-OLDEST_PYTHON = "3.11.0"  # what does not run there is left to pip: a pin would shut it out
 HEAD = """\
 # Versions that the tests passed with: `pip install -c requirements-dev.lock …`.
 # Written by `python tools/lock.py`.
@@ -59,6 +58,7 @@ def locked_versions(project: dict[str, Any]) -> dict[str, str]:
     waiting += extras["all"]
     versions: dict[str, str] = {}
     done: set[str] = set()
+    oldest = oldest_python(project["project"]["requires-python"])
     while waiting:
         text = waiting.pop()
         if text in done:
@@ -69,10 +69,33 @@ def locked_versions(project: dict[str, Any]) -> dict[str, str]:
             waiting += [each for extra in requirement.extras for each in extras[extra]]
             continue
         found = metadata.distribution(requirement.name)
-        if SpecifierSet(found.metadata["Requires-Python"] or "").contains(OLDEST_PYTHON):
+        # what does not run on the oldest is left to pip: a pin would shut it out
+        if SpecifierSet(found.metadata["Requires-Python"] or "").contains(oldest):
             versions[canonicalize_name(requirement.name)] = found.version
         waiting += needed(found.requires or [], requirement.extras)
     return dict(sorted(versions.items()))
+
+
+def oldest_python(required: str) -> str:
+    """Give the oldest version of Python that a project runs on.
+
+    Parameters
+    ----------
+    required : str
+        What ``requires-python`` says; its lower end is told by ``>=``.
+
+    Returns
+    -------
+    str
+        The version.
+
+    Examples
+    --------
+    >>> oldest_python(">=3.11"), oldest_python("<4,>=3.12.1")
+    ('3.11', '3.12.1')
+    """
+    (oldest,) = (part.version for part in SpecifierSet(required) if part.operator == ">=")
+    return oldest
 
 
 def needed(requirements: list[str], extras: set[str]) -> list[str]:

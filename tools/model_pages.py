@@ -9,12 +9,11 @@ With ``--check`` nothing is written; it fails when a page is not what the card s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from generated_pages import write_or_check
+from generated_pages import table, write_or_check
 from generify.model import GenreModel, ModelCard, list_models, load_model
+from generify.percent import format_tenths
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "models"
 
@@ -25,15 +24,9 @@ NOT_FOR = (
 )
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Give a Markdown table; all but the first column are aligned right."""
-    rule = ["---", *["--:"] * (len(headers) - 1)]
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (headers, rule, *rows))
-
-
 def percent(share: float | None) -> str:
     """Give a share in percent with one decimal; a dash where it could not be measured."""
-    return "–" if share is None else f"{100 * share:.1f} %"
+    return "–" if share is None else format_tenths(share)
 
 
 def figures(card: ModelCard) -> str:
@@ -50,6 +43,7 @@ def figures(card: ModelCard) -> str:
             ("macro AUC", f"{m['macro_auc']:.4f}"),
             ("calibration error", f"{m['calibration_error']:.4f}"),
         ],
+        n_left=1,
     )
 
 
@@ -71,7 +65,7 @@ def by_genre(card: ModelCard) -> str:
             )
         )
     headers = ("genre", "fitted on", "tested", "precision", "recall", "most often taken for")
-    return table(headers, rows)
+    return table(headers, rows, n_left=1)
 
 
 def page(model: GenreModel) -> str:

@@ -16,12 +16,12 @@ import importlib
 import inspect
 import pkgutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import generify
-from generated_pages import write_or_check
+from generated_pages import table, write_or_check
 from generify import errors
 from generify.classifiers import CLASSIFIERS
 from generify.datasets import dataset_facts, list_datasets
@@ -41,16 +41,6 @@ VARIABLES = (
     ("generify.tagging.journal", "FOLDER_VARIABLE", "folder of the journals behind `tag --undo`"),
     ("generify.web.settings", "FILE_VARIABLE", "TOML file of settings for `generify serve`"),
 )
-
-
-def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Give a Markdown table."""
-    lines = [headers, ["---"] * len(headers), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in lines)
-
-
-def _cell(value: object) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
 
 
 def first_line(thing: object) -> str:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from generated_pages import table
+
 __all__ = ["rest_page"]
 
 INTRODUCTION = """
@@ -48,9 +50,9 @@ def rest_page(
     for name, schema in sorted(described["components"]["schemas"].items()):
         parts += list(_shape(name, schema))
     kinds = [(f"`urn:generify:{code}`", str(n), title) for code, (n, title) in problems.items()]
-    parts += ["## Problems", _table(("type", "status", "title"), kinds)]
+    parts += ["## Problems", table(("type", "status", "title"), kinds)]
     rows = [(f"`{name}`", f"`{default}`", meaning) for name, default, meaning in settings]
-    parts += ["## Settings", _table(("variable", "default", "meaning"), rows)]
+    parts += ["## Settings", table(("variable", "default", "meaning"), rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -60,8 +62,8 @@ def _operation(method: str, path: str, told: Mapping[str, Any]) -> Iterator[str]
         yield str(told["description"]).strip()
     given = [*_parameters(told), *_fields(told)]
     if given:
-        yield _table(("given", "where", "meaning"), given)
-    yield _table(("answer", "body", "meaning"), list(_answers(told)))
+        yield table(("given", "where", "meaning"), given)
+    yield table(("answer", "body", "meaning"), list(_answers(told)))
 
 
 def _parameters(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -92,19 +94,13 @@ def _shape(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     fields = schema.get("properties", {})
     if fields:
         rows = [(f"`{field}`", _type(told), _text(told)) for field, told in fields.items()]
-        yield _table(("field", "type", "meaning"), rows)
+        yield table(("field", "type", "meaning"), rows)
     if "example" in schema:
         yield f"```json\n{json.dumps(schema['example'], indent=2, ensure_ascii=False)}\n```"
 
 
 def _text(told: Mapping[str, Any]) -> str:
     return " ".join(str(told.get("description", "")).split())
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headers, ["---"] * len(headers), *rows]
-    cells = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
-    return "\n".join(f"| {line} |" for line in cells)
 
 
 def _type(schema: Mapping[str, Any]) -> str:

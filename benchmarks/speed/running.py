@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -106,7 +107,7 @@ class Place:
     Attributes
     ----------
     cache : Path
-        Folder of environments, songs and Generify's own cache.
+        Folder of environments, songs and Generify's own cache; absolute.
     offline : bool
         Whether nothing may be installed.
     """
@@ -132,6 +133,11 @@ class Place:
             "GENERIFY_CACHE_DIR": str(self.cache / "features"),
             "GENERIFY_STATE_DIR": str(self.cache / "state"),
         }
+
+    def without_cache(self, text: str) -> str:
+        """Write CACHE for its folder, which is another one on every machine."""
+        whole_name = rf"(?<![\w./-]){re.escape(str(self.cache))}(?![\w.-])"
+        return re.sub(whole_name, "CACHE", text)
 
 
 class SideError(Exception):
@@ -168,13 +174,13 @@ def run_case(case: Case, place: Place, *, rounds: int = 0) -> dict[str, Any]:
                 break
             for runner in runners if number % 2 == 0 else runners[::-1]:
                 if number < (runner.side.rounds or n_rounds) and runner.side.name not in skipped:
-                    _try(runner, skipped)
+                    _try(runner, place, skipped)
         runners = [runner for runner in runners if runner.side.name not in skipped]
         return {
             "group": case.group,
             "title": case.title,
             "one_core": case.one_core,
-            "sides": [runner.figures() for runner in runners],
+            "sides": [runner.figures(place) for runner in runners],
             "skipped": skipped,
             "differences": _differences(runners) if case.alike else {},
         }
@@ -190,17 +196,17 @@ def _start(
             ENVIRONMENTS[side.environment].make(place.environments, offline=place.offline)
             runner = _Cold(side, place) if side.cold else stack.enter_context(_warm(side, place))
         except (MissingEnvironmentError, SideError) as err:
-            skipped[side.name] = str(err)
+            skipped[side.name] = place.without_cache(str(err))
             continue
         runners.append(runner)
     return runners, skipped
 
 
-def _try(runner: _Warm | _Cold, skipped: dict[str, str]) -> None:
+def _try(runner: _Warm | _Cold, place: Place, skipped: dict[str, str]) -> None:
     try:
         runner.run()
     except SideError as err:
-        skipped[runner.side.name] = str(err)
+        skipped[runner.side.name] = place.without_cache(str(err))
 
 
 class _Cold:
@@ -234,18 +240,15 @@ class _Cold:
         self._seconds.append(seconds / self.side.count)
         self._peaks.append(watch() if watch else peak)
 
-    def figures(self) -> dict[str, Any]:
-        return _figures(self.side, self._command, self._seconds, self._peaks)
+    def figures(self, place: Place) -> dict[str, Any]:
+        return _figures(self.side, place, self._seconds, self._peaks)
 
 
 class _Warm:
     """A process that is ready and runs when it is told to."""
 
-    def __init__(
-        self, side: Side, place: Place, process: subprocess.Popen[str], errors: IO[str]
-    ) -> None:
+    def __init__(self, side: Side, process: subprocess.Popen[str], errors: IO[str]) -> None:
         self.side = side
-        self._command = place.command(side)
         self._process = process
         self._errors = errors
         self._seconds: list[float] = []
@@ -276,8 +279,8 @@ class _Warm:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def figures(self) -> dict[str, Any]:
-        return _figures(self.side, self._command, self._seconds, self._peaks)
+    def figures(self, place: Place) -> dict[str, Any]:
+        return _figures(self.side, place, self._seconds, self._peaks)
 
 
 @contextmanager
@@ -294,17 +297,15 @@ def _warm(side: Side, place: Place) -> Iterator[_Warm]:
         ) as process,
     ):
         try:
-            yield _Warm(side, place, process, errors)
+            yield _Warm(side, process, errors)
         finally:
             process.kill()
 
 
-def _figures(
-    side: Side, command: list[str], seconds: list[float], peaks: list[float]
-) -> dict[str, Any]:
+def _figures(side: Side, place: Place, seconds: list[float], peaks: list[float]) -> dict[str, Any]:
     return {
         "name": side.name,
-        "command": shlex.join(["python" if c == command[0] else c for c in command]),
+        "command": shlex.join(map(place.without_cache, side.command)),
         "cold": side.cold,
         "count": side.count,
         "seconds": [float(f"{value:.4g}") for value in seconds],

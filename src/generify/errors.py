@@ -8,6 +8,7 @@ kept as a :class:`Failure` beside the results of the others.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 __all__ = [
@@ -27,6 +28,9 @@ __all__ = [
 
 NO_MODEL_HINT = "give a file written by `generify train`"
 """What to do about a file that is no model of Generify."""
+
+# Of use to programs and to who looks for the cause, so it stays in messages.
+_DECODERS_SAID = re.compile(r" \((soundfile|pyav): .*\)")
 
 
 class GenerifyError(Exception):
@@ -117,6 +121,12 @@ class Failure:
     path: str
     error_type: str
     message: str
+
+    @property
+    def why(self) -> str:
+        """The message without the file that it begins with, and without what the decoders said."""
+        # Not before the file is left out, whose name may be anything.
+        return _DECODERS_SAID.sub("", self.message.removeprefix(f"{self.path}:").lstrip())
 
     def to_dict(self) -> dict[str, object]:
         """Give the failure as plain values, the same as the command's JSON.

@@ -155,16 +155,16 @@ class Baseline:
         The most frequent genre.
     accuracy : float
         Its share of the tracks.
-    tells : bool
+    above_chance : bool
         Whether that is well above chance, as the genres are unequal.
-    beaten : bool
+    model_is_better : bool
         Whether the model is right more often.
     """
 
     genre: str
     accuracy: float
-    tells: bool
-    beaten: bool
+    above_chance: bool
+    model_is_better: bool
 
     def describe(self) -> str:
         """Say it in words.
@@ -232,18 +232,18 @@ class EvaluationReport:
     @property
     def baseline(self) -> Baseline:
         """What always giving the most frequent genre would be worth."""
-        present = [score for score in self.scores if score.n_tracks]
-        largest = max(present, key=lambda score: score.n_tracks)
-        share = largest.n_tracks / self.n_tracks
+        counts = [sum(row) for row in self.confusion]  # a card's report may have no scores
+        n_present = sum(map(bool, counts))
+        share = max(counts) / sum(counts)
         return Baseline(
-            largest.genre,
+            self.genres[counts.index(max(counts))],
             share,
-            tells=len(present) > 1 and share >= _UNEQUAL / len(present),
-            beaten=len(present) == 1 or self.accuracy > share,
+            above_chance=n_present > 1 and share >= _UNEQUAL / n_present,
+            model_is_better=n_present == 1 or self.accuracy > share,
         )
 
     @property
-    def top3_tells(self) -> bool:
+    def has_more_than_three_genres(self) -> bool:
         """Whether the first three are not all genres that there are."""
         return len(self.genres) > _FIRST
 
@@ -484,7 +484,7 @@ def evaluate_predictions(
         calibration=bins,
         mistakes=_mistakes(y, probabilities, genres, tracks),
     )
-    return report if report.baseline.beaten else _with_warning(report)
+    return report if report.baseline.model_is_better else _with_warning(report)
 
 
 def _with_warning(report: EvaluationReport) -> EvaluationReport:

@@ -1,13 +1,15 @@
 """Genres however people spell them: "Hip-Hop", "hip hop" and "hiphop" are one.
 
-In it: :func:`letters_of`, :func:`match_genre`, :func:`call_genre`, :func:`choose_genres`.
+In it: :func:`letters_of`, :func:`match_genre`, :func:`call_genre`, :func:`choose_genres`,
+:func:`likely_meant`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
-__all__ = ["call_genre", "choose_genres", "letters_of", "match_genre"]
+__all__ = ["call_genre", "choose_genres", "letters_of", "likely_meant", "match_genre"]
 
 
 def letters_of(name: str) -> str:
@@ -109,3 +111,29 @@ def choose_genres(
     wanted = {genre for found in meant.values() for genre in found}
     missing = tuple(name for name, found in meant.items() if not found)
     return tuple(genre for genre in genres if genre in wanted), missing
+
+
+def likely_meant(key: str, genres: Mapping[str, str]) -> str:
+    """Ask whether another genre was meant, to end a sentence about one that nobody knows.
+
+    Parameters
+    ----------
+    key : str
+        The genre in the spelling of the keys.
+    genres : mapping of str to str
+        Names of the genres there are, by what they are compared by.
+
+    Returns
+    -------
+    str
+        Empty where none is alike.
+
+    Examples
+    --------
+    >>> likely_meant("regae", {"reggae": "Reggae", "rock": "Rock"})
+    '; did you mean Reggae?'
+    >>> likely_meant("polka", {"reggae": "Reggae"})
+    ''
+    """
+    close = get_close_matches(key, genres, n=1)
+    return f"; did you mean {genres[close[0]]}?" if close else ""

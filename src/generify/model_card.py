@@ -24,6 +24,9 @@ from generify.features.base import ExtractorSpec
 __all__ = [
     "CARD_KEY",
     "MAX_GENRES",
+    "MAYBE_SHARES",
+    "SCORE_SHARES",
+    "SHARES",
     "ModelCard",
     "describe_scarcity",
     "read_card",
@@ -32,6 +35,10 @@ __all__ = [
 
 CARD_KEY = "generify.card"
 MAX_GENRES = 2000
+# Metrics by what their values are: shares, shares or None, and each genre's shares or None.
+SHARES = ("accuracy", "low", "high")
+MAYBE_SHARES = ("macro_f1", "macro_auc", "top3", "calibration_error")
+SCORE_SHARES = ("precision", "recall", "f1", "roc_auc")
 _FORMAT = 1
 _MAX_BYTES = 16 * 2**20  # a million tracks trained on
 _MAX_PARTS = 50_000  # lists and mappings: each takes a hundred times the place of its brackets
@@ -311,9 +318,7 @@ _TEXTS = (
 )
 _LISTS_OF_TEXT = ("genres", "trained_on")
 _MAPPINGS = ("extractor", "n_tracks", "metrics", "libraries")
-_SHARES = ("accuracy", "low", "high")
-_MAYBE_SHARES = ("macro_f1", "macro_auc", "top3", "calibration_error")
-_SCORE = {"genre", "n_tracks", "precision", "recall", "f1", "roc_auc"}
+_SCORE = {"genre", "n_tracks", *SCORE_SHARES}
 _CURVE = {"genre", "false_positive_rate", "true_positive_rate", "auc"}
 
 
@@ -353,9 +358,9 @@ def _check_genres(genres: list[Any]) -> None:
 
 def _check_metrics(metrics: Mapping[str, Any], genres: list[str]) -> None:
     for name, value in metrics.items():
-        if name in _SHARES:
+        if name in SHARES:
             _need(_is_share(value), name)
-        elif name in _MAYBE_SHARES:
+        elif name in MAYBE_SHARES:
             _need(value is None or _is_share(value), name)
         elif name in ("n_tracks", "n_train"):
             _need(_is_count(value), name)
@@ -363,7 +368,7 @@ def _check_metrics(metrics: Mapping[str, Any], genres: list[str]) -> None:
             _need(isinstance(value, str), name)
     for score in metrics.get("scores", ()):
         _need(score.keys() == _SCORE and isinstance(score["genre"], str), "scores")
-        shares = [score[name] for name in ("precision", "recall", "f1", "roc_auc")]
+        shares = [score[name] for name in SCORE_SHARES]
         _need(_is_count(score["n_tracks"]) and _are_shares_or_none(shares), "scores")
     confusion = metrics.get("confusion", [])
     _need(len(confusion) in (0, len(genres)), "confusion")

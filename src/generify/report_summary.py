@@ -6,11 +6,11 @@ In it: :func:`summarise_report`, :func:`restore_report`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from generify.evaluation import EvaluationReport, Experiment, GenreScore, RocCurve, spread_points
-from generify.model_card import ModelCard
+from generify.model_card import MAYBE_SHARES, SCORE_SHARES, SHARES, ModelCard
 
 __all__ = ["restore_report", "summarise_report"]
 
@@ -18,10 +18,7 @@ _ROC_POINTS = 40  # enough for a small panel; a card travels in every model file
 # Enough that a tenth of a percent is the same, rounded from the card or from the report: 84 of 102
 # are 82.4 %, which four digits (0.8235) would make 82.3 %.
 _DIGITS = 6
-_SHARES = ("accuracy", "low", "high")
-_MAYBE_SHARES = ("macro_f1", "macro_auc", "top3", "calibration_error")
-_SCORES = ("precision", "recall", "f1", "roc_auc")
-_NEEDED = (*_SHARES, "n_tracks", "n_train", "split", "split_meaning", "confusion")
+_NEEDED = (*SHARES, "n_tracks", "n_train", "split", "split_meaning", "confusion")
 
 
 def summarise_report(report: EvaluationReport) -> dict[str, Any]:
@@ -43,12 +40,12 @@ def summarise_report(report: EvaluationReport) -> dict[str, Any]:
         "split_meaning": report.experiment.split_meaning,
         "n_tracks": report.n_tracks,
         "n_train": report.experiment.n_train,
-        **{name: _rounded(getattr(report, name)) for name in (*_SHARES, *_MAYBE_SHARES)},
+        **{name: _rounded(getattr(report, name)) for name in (*SHARES, *MAYBE_SHARES)},
         "scores": [
             {
                 "genre": score.genre,
                 "n_tracks": score.n_tracks,
-                **{name: _rounded(getattr(score, name)) for name in _SCORES},
+                **{name: _rounded(getattr(score, name)) for name in SCORE_SHARES},
             }
             for score in report.scores
         ],
@@ -83,10 +80,10 @@ def restore_report(card: ModelCard) -> EvaluationReport | None:
     -------
     EvaluationReport or None
         NaN for what the card does not state, and without folds, calibration and mistakes; None
-        where it lacks accuracy, numbers of tracks, split or confusion.
+        where it lacks accuracy, numbers of tracks, split or a confusion that counts some.
     """
     quoted = card.metrics
-    if not all(name in quoted for name in _NEEDED) or not quoted["confusion"]:
+    if not all(name in quoted for name in _NEEDED) or not _n_counted(quoted["confusion"]):
         return None
     return EvaluationReport(
         experiment=Experiment(
@@ -94,8 +91,8 @@ def restore_report(card: ModelCard) -> EvaluationReport | None:
         ),
         genres=card.genres,
         n_tracks=quoted["n_tracks"],
-        **{name: quoted[name] for name in _SHARES},
-        **{name: _number(quoted, name) for name in _MAYBE_SHARES},
+        **{name: quoted[name] for name in SHARES},
+        **{name: _number(quoted, name) for name in MAYBE_SHARES},
         fold_accuracies=(),
         scores=tuple(map(_restore_score, quoted.get("scores", ()))),
         confusion=tuple(tuple(row) for row in quoted["confusion"]),
@@ -105,10 +102,13 @@ def restore_report(card: ModelCard) -> EvaluationReport | None:
     )
 
 
+def _n_counted(confusion: Sequence[Sequence[int]]) -> int:
+    return sum(map(sum, confusion))
+
+
 def _restore_score(quoted: Mapping[str, Any]) -> GenreScore:
-    return GenreScore(
-        quoted["genre"], quoted["n_tracks"], **{name: _number(quoted, name) for name in _SCORES}
-    )
+    figures = {name: _number(quoted, name) for name in SCORE_SHARES}
+    return GenreScore(quoted["genre"], quoted["n_tracks"], **figures)
 
 
 def _restore_curve(quoted: Mapping[str, Any]) -> RocCurve:

@@ -5,9 +5,14 @@ In it: :func:`write_section`, :func:`describe_songs`, :func:`describe_traps`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from sections import with_section  # beside the benchmarks
 
 if TYPE_CHECKING:
     from fuzz.songs import Report
@@ -37,10 +42,5 @@ def describe_traps(rows: Sequence[Sprung]) -> str:
 
 def write_section(path: Path, name: str, text: str) -> None:
     """Put a text between the marks of a section."""
-    begins, ends = f"<!-- fuzz {name} -->\n", f"<!-- end {name} -->\n"
-    content = path.read_text(encoding="utf-8")
-    before, _, rest = content.partition(begins)
-    _, found, after = rest.partition(ends)
-    if not found:
-        raise SystemExit(f"{path} has no section {name}")
-    path.write_text(f"{before}{begins}{text.rstrip()}\n{ends}{after}", encoding="utf-8")
+    page = path.read_text(encoding="utf-8")
+    path.write_text(with_section(page, f"fuzz {name}", text), encoding="utf-8")

@@ -418,6 +418,7 @@ facts = DatasetFacts(
     name="toy", title="A toy", summary="3 genres", citation="none", licence="none",
     homepage="http://example.org", genres=("clicks", "noise", "tones"), n_tracks=9,
     downloads=(Download({url!r}, {size}, {{"sha256": {digest!r}}}),), layout="toy/<genre>",
+    short_title="Toy",
 )
 datasets.dataset_facts = lambda name: facts
 """

@@ -46,9 +46,7 @@ class AnswerTable:
         room = stdout_width() - genre_width - _SURE_WIDTH - _THEN_WIDTH - 9
         name_width = max(_TIMES_WIDTH, min(longest, room))
         self._rows = RowPrinter((name_width, genre_width, -_SURE_WIDTH))
-        # Who asks for a number of genres gets that many, also those that are noise.
-        self._top, self._least = (defaults.TOP, _NOISE) if top is None else (top, 0.0)
-        self._timeline, self._begun = timeline, False
+        self._top, self._timeline, self._begun = top, timeline, False
 
     def show(self, result: Prediction | Failure) -> None:
         """Print a song's row with its warnings and timeline below it, or why it failed."""
@@ -74,11 +72,12 @@ class AnswerTable:
 
     def _others(self, prediction: Prediction) -> str:
         """Give the next genres; of an unknown song the nearest, with percentages if they count."""
-        shown = [g for g in prediction.genres[: self._top] if g.probability >= self._least]
+        first, *others = prediction.genres[: self._top or defaults.TOP]
+        if self._top is None:  # who asks for a number of genres gets that many, noise too
+            others = [g for g in others if g.probability >= _NOISE and not prediction.doubt]
         if prediction.doubt:
-            nearest = shown[:1] if self._least else shown
-            return f"nearest: {', '.join(g.genre for g in nearest)}"
-        words = [f"{g.genre} {format_sure(g.probability)}" for g in shown]
+            return f"nearest: {', '.join(g.genre for g in (first, *others))}"
+        words = [f"{g.genre} {format_sure(g.probability)}" for g in (first, *others)]
         return f"nearest: {', '.join(words)}" if prediction.unknown else ", ".join(words[1:])
 
     def _print_timeline(self, prediction: Prediction) -> None:

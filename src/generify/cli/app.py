@@ -86,7 +86,11 @@ class _InOrder(TyperGroup):
 
 
 def _name_only() -> None:
-    """Stand for a sub-command in the list of them."""
+    """Stand for a sub-command in the list of them.
+
+    Never called: the first word that is no option is what :func:`run` makes ready, and also what
+    is taken for the sub-command, as the root has no option with a value.
+    """
     raise NotImplementedError
 
 

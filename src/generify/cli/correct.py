@@ -13,6 +13,7 @@ from generify.errors import Failure, GenerifyError, HistoryError, ParameterError
 
 if TYPE_CHECKING:
     from generify.history import History
+    from generify.history.genres import KnownGenres
 
 __all__ = ["correct", "register"]
 
@@ -69,7 +70,7 @@ def _check(song: Path | None, genre: str | None, source: Path | None, remove: bo
 
 def _correct_one(history: History, song: Path, genre: str | None) -> None:
     if genre is not None:
-        kept = history.correct(song, _spelt(history, genre))
+        kept = history.correct(song, _spell(_known_in(history), genre))
         say(f"{song}: {kept.genre}, kept in {history.label}")
     elif history.take_back(song):
         say(f"{song}: no longer corrected")
@@ -79,18 +80,21 @@ def _correct_one(history: History, song: Path, genre: str | None) -> None:
         )
 
 
-def _spelt(history: History, genre: str) -> str:
-    """Spell a genre as it is known, and say so where that is otherwise than it was given."""
-    from generify.history.genres import doubt_genre, spell_genre
+def _known_in(history: History) -> KnownGenres:
+    from generify.history.genres import KnownGenres
     from generify.tagging import MUSICBRAINZ_NAMES
 
-    known = spell_genre(history, genre, MUSICBRAINZ_NAMES)
-    if known != genre.strip():
-        say(f"{genre} is known as {known}, and kept as that")
-    doubt = doubt_genre(history, known, MUSICBRAINZ_NAMES)
-    if doubt:
+    return KnownGenres.read(history, MUSICBRAINZ_NAMES)
+
+
+def _spell(known: KnownGenres, genre: str) -> str:
+    """Spell a genre as it is known, and say so where that is otherwise than it was given."""
+    spelt = known.spell(genre)
+    if spelt != genre.strip():
+        say(f"{genre} is known as {spelt}, and kept as that")
+    if doubt := known.doubt(spelt):
         say(f"warning: {doubt}")
-    return known
+    return spelt
 
 
 def _correct_many(source: Path, database: str | None) -> None:
@@ -100,7 +104,8 @@ def _correct_many(source: Path, database: str | None) -> None:
     manifest = read_manifest(source)
     failures = list(manifest.failures)
     with open_history(database) as history:
-        spelling = {genre: _spelt(history, genre) for genre in manifest.genres}
+        known = _known_in(history)
+        spelling = {genre: _spell(known, genre) for genre in manifest.genres}
         for track in manifest.tracks:
             try:
                 history.correct(str(track.path), spelling[track.genre])

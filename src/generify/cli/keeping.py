@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from generify.history.store import NamedModel
     from generify.prediction import Prediction
 
-__all__ = ["KeepOption", "Keeper"]
+__all__ = ["KeepOption", "Keeper", "is_to_keep"]
 
 KeepOption = Annotated[
     bool, typer.Option("--keep", help="Keep the answers in the history (generify history).")
 ]
+
+
+def is_to_keep(keep: bool, database: str | None) -> bool:
+    """Tell whether answers are to be kept: who names a database wants them in it."""
+    return keep or database is not None
 
 
 class Keeper:
@@ -38,7 +43,7 @@ class Keeper:
     def open(cls, wanted: bool, database: str | None, command: str, model: NamedModel) -> Keeper:
         """Open the history where answers are to be kept; errors come now, before any work."""
         keeper = cls()
-        if wanted or database is not None:
+        if wanted:
             from generify.history import open_history
 
             keeper._history = open_history(database)

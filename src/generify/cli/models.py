@@ -13,6 +13,7 @@ from generify.cli.checks import check_output, check_suffix
 from generify.cli.formats import Format, emit
 from generify.cli.options import FormatOption
 from generify.cli.terminal import RowPrinter, format_bytes, format_percent, print_table, say
+from generify.percent import format_tenths
 
 if TYPE_CHECKING:
     from generify.model import ModelCard
@@ -46,13 +47,11 @@ def list_(how: FormatOption = Format.TABLE) -> None:
     if how is not Format.TABLE:
         emit(records, how, dict)
         return
-    print_table(
-        ["model", "genres", "features", ">accuracy", "on the split"],
-        [
-            [r["name"], r["genres"], r["features"], format_percent(r["accuracy"]), r["split"]]
-            for r in records
-        ],
-    )
+    rows = [
+        [r["name"], r["genres"], r["features"], format_percent(r["accuracy"]), r["split"]]
+        for r in records
+    ]
+    print_table(["model", "genres", "features", ">accuracy", "on the split"], rows)
 
 
 @_group.command(epilog="Try: generify models info western --format json")
@@ -114,7 +113,7 @@ def _measured(card: ModelCard) -> list[tuple[str, str]]:
         return [("accuracy", "not stated")]
     low, high = 100 * m["low"], 100 * m["high"]
     return [
-        ("accuracy", f"{100 * m['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f})"),
+        ("accuracy", f"{format_tenths(m['accuracy'])} (95 % interval {low:.1f} to {high:.1f})"),
         ("measured on", f"{m['n_tracks']} tracks, split {m['split']}"),
         ("that is", m["split_meaning"]),
     ]

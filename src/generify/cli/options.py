@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,8 +22,8 @@ __all__ = [
     "NoCacheOption",
     "ReportOption",
     "SplitOption",
-    "check_share",
     "check_split_name",
+    "min_confidence_option",
     "split_genres",
 ]
 
@@ -42,7 +42,7 @@ def _classifier(name: str) -> str:
     return name
 
 
-def check_share(share: float) -> float:
+def _check_confidence(share: float) -> float:
     """Refuse a share that is none, most likely given as percent."""
     if not 0 <= share <= 1:
         percent = share if 1 < share <= 100 else 80
@@ -51,6 +51,13 @@ def check_share(share: float) -> float:
             hint=f"give {percent / 100:g} for {percent:g} %",
         )
     return share
+
+
+def min_confidence_option(meaning: str) -> Any:
+    """Give --min-confidence with what it means to a sub-command."""
+    return typer.Option(
+        "--min-confidence", metavar="SHARE", callback=_check_confidence, help=meaning
+    )
 
 
 def check_split_name(name: str | None) -> str | None:
@@ -132,12 +139,7 @@ ReportOption = Annotated[
 ]
 MinConfidenceOption = Annotated[
     float,
-    typer.Option(
-        "--min-confidence",
-        metavar="SHARE",
-        callback=check_share,
-        help="Answers less sure than this, from 0 to 1, are given as unknown.",
-    ),
+    min_confidence_option("Answers less sure than this, from 0 to 1, are given as unknown."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 ModelOption = Annotated[

@@ -13,7 +13,7 @@ from generify.cli.answers import AnswerTable, cells_of, print_line, say_remarks,
 from generify.cli.checks import check_extra, check_folder, check_output
 from generify.cli.formats import Format, emit, file_format
 from generify.cli.history_options import DatabaseOption
-from generify.cli.keeping import Keeper, KeepOption
+from generify.cli.keeping import Keeper, KeepOption, is_to_keep
 from generify.cli.options import FormatOption, MinConfidenceOption, ModelOption
 from generify.cli.terminal import go_on_unread, say
 from generify.errors import Failure
@@ -70,7 +70,8 @@ def predict(
     from generify.scan.finding import check_any_there
 
     how = file_format(output, how)
-    _check_outputs(output, plot, keep=keep or database is not None)
+    keep = is_to_keep(keep, database)
+    _check_outputs(output, plot, keep=keep)
     found = find_songs(songs)
     check_any_there(found)
     genre_model = load_model(model)

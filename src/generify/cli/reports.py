@@ -114,13 +114,13 @@ def print_report(report: EvaluationReport) -> None:
         f"{experiment.recipe} on {experiment.dataset}: {format_tenths(report.accuracy)} right "
         f"(95 % interval {100 * report.low:.1f} to {100 * report.high:.1f})"
     )
-    if report.baseline.tells:
+    if report.baseline.above_chance:
         print_text(report.baseline.describe())
     print_text(f"split {experiment.split}: {experiment.split_meaning}")
     first_three = f"; right among the first three: {format_percent(report.top3)}"
     print_text(
         f"{report.n_tracks} tracks tested, about {experiment.n_train} trained on"
-        + (first_three if report.top3_tells else "")
+        + (first_three if report.has_more_than_three_genres else "")
     )
     print_text(
         f"macro F1 {_decimal(report.macro_f1)}, macro AUC {_decimal(report.macro_auc)}, "
@@ -198,7 +198,7 @@ def print_comparison(results: Sequence[EvaluationReport | Failure], labels: Sequ
     judged = [r for r in results if not isinstance(r, Failure)]
     experiment, baseline = judged[0].experiment, judged[0].baseline
     print_text(f"{experiment.dataset}, split {experiment.split}: {experiment.split_meaning}")
-    if baseline.tells:
+    if baseline.above_chance:
         print_text(baseline.describe())
     ranked = sorted(zip(results, labels, strict=True), key=_rank)
     print_text("")

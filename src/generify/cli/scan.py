@@ -9,7 +9,7 @@ import typer
 
 from generify import defaults
 from generify.cli.history_options import DatabaseOption
-from generify.cli.keeping import KeepOption
+from generify.cli.keeping import KeepOption, is_to_keep
 from generify.cli.options import MinConfidenceOption, ModelOption
 from generify.cli.scan_cluster import AddressOption, Engine, EngineOption, choose_engine
 from generify.cli.scan_history import check_extras, keep_results
@@ -90,7 +90,7 @@ def scan(
     go_on_unread()
     settings = ScanSettings(min_confidence, jobs, time_limit, _redo(changed, again))
     open_scan = choose_engine(engine, address, paths, output)
-    keep = keep or database is not None
+    keep = is_to_keep(keep, database)
     check_extras(keep=keep, database=database, against_tags=against_tags)
     genre_model = load_model(model)
     with ExitStack() as stack:
@@ -108,7 +108,8 @@ def scan(
     if agreement is not None:
         print_agreement(agreement)
     say_next(output, summary)
-    raise typer.Exit(1 if summary.n_failed or not kept else 0)
+    if summary.n_failed or not kept:
+        raise typer.Exit(1)
 
 
 def _redo(changed: bool, again: bool) -> Redo:

@@ -60,7 +60,7 @@ def watch(scan: Scan) -> Heard:
     if scan.n_before:
         n_left = scan.n_songs - scan.n_done
         rest = f"; going on with the other {n_left}" if n_left else ""
-        say(f"{scan.n_before} of {scan.n_songs} songs are answered already{rest}")
+        say(f"{scan.n_done} of {scan.n_songs} songs are answered already{rest}")
     begun = time.monotonic()
     with _bar(scan) if sys.stderr.isatty() else nullcontext(_lines(scan)) as show:
         try:

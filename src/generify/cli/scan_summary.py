@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from generify.cli.scan_progress import Heard
 from generify.cli.terminal import (
     RowPrinter,
+    drawable,
     format_percent,
     format_sure,
     format_time,
@@ -53,16 +54,8 @@ def _print_bars(rows: Sequence[tuple[str, int]], n_answered: int) -> None:
     longest = max(count for _, count in rows)
     printer = RowPrinter((max(len(genre) for genre, _ in rows), -len(f"{longest:,}"), -6))
     for genre, count in rows:
-        bar = _block() * max(1, round(_BAR * count / longest))
+        bar = drawable("█", "#") * max(1, round(_BAR * count / longest))
         printer.row((genre, f"{count:,}", format_percent(count / n_answered), bar))
-
-
-def _block() -> str:
-    try:
-        "█".encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return "#"
-    return "█"
 
 
 def _print_songs(what: str, why: str, n_songs: int, paths: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from generify import defaults
 from generify.cli.changes import ChangeTable
 from generify.cli.checks import check_extra, check_output
 from generify.cli.formats import Format
-from generify.cli.options import FormatOption, ModelOption, check_share
+from generify.cli.options import FormatOption, ModelOption, min_confidence_option
 from generify.cli.tag_sources import tag_scanned, tag_unheard
 from generify.errors import ParameterError
 
@@ -39,10 +39,7 @@ def tag(
         bool, typer.Option("--overwrite", help="Songs that have a genre get another one too.")
     ] = False,
     min_confidence: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE", callback=check_share, help="Less sure songs, 0 to 1, are left alone."
-        ),
+        float, min_confidence_option("Less sure songs, 0 to 1, are left alone.")
     ] = defaults.TAG_CONFIDENCE,
     max_genres: Annotated[
         int, typer.Option(min=1, metavar="N", help="Genres a song; further ones from 20 % on.")
@@ -82,9 +79,10 @@ def tag(
     )
     table = ChangeTable(how, options, dry_run=dry_run)
     if results:
-        table.show(*tag_scanned(results, songs, options))
+        tagging = tag_scanned(results, songs, options)
     else:
-        table.show(*tag_unheard(songs, model, options))
+        tagging = tag_unheard(songs, model, options)
+    table.show(tagging.changes, tagging.files, tagging.genres)
 
 
 def _undo(journal: Path | None, how: Format, dry_run: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +15,29 @@ if TYPE_CHECKING:
     from generify.results import SongResult
     from generify.tagging import TagChange, TagOptions
 
-__all__ = ["tag_scanned", "tag_unheard"]
-
-# The changes, the files that they will be of, and the genres that may be written, both as far as
-# they are known before.
-_Tagged = tuple["Iterator[TagChange | Failure]", Sequence[Path], Sequence[str]]
+__all__ = ["Tagging", "tag_scanned", "tag_unheard"]
 
 
-def tag_unheard(songs: Sequence[Path], model: str, options: TagOptions) -> _Tagged:
+@dataclass(frozen=True)
+class Tagging:
+    """Changes to come, with what is known of them before.
+
+    Attributes
+    ----------
+    changes : iterator of TagChange or Failure
+        Each is made as it is asked for.
+    genres : sequence of str
+        Genres that may be written.
+    files : sequence of Path
+        Files that the changes will be of.
+    """
+
+    changes: Iterator[TagChange | Failure]
+    genres: Sequence[str]
+    files: Sequence[Path] = ()
+
+
+def tag_unheard(songs: Sequence[Path], model: str, options: TagOptions) -> Tagging:
     """Listen to songs and tag them."""
     from generify.model import load_model
     from generify.scan import find_songs
@@ -33,26 +49,28 @@ def tag_unheard(songs: Sequence[Path], model: str, options: TagOptions) -> _Tagg
     genre_model = load_model(model)
     _warn_of_strangers(options.vocabulary, genre_model.genres)
     changes = tag_files(found.files, genre_model, options)
-    return chain(found.failures, changes), found.files, _written(genre_model.genres, options)
+    names = _written(genre_model.genres, options)
+    return Tagging(chain(found.failures, changes), names, found.files)
 
 
-def tag_scanned(results: Path, songs: Sequence[Path], options: TagOptions) -> _Tagged:
+def tag_scanned(results: Path, songs: Sequence[Path], options: TagOptions) -> Tagging:
     """Tag what a scan wrote; only the given songs, where some are given."""
     from generify.results import read_song_results
     from generify.scan import find_songs
     from generify.tagging import tag_results
 
     answers, genres = _with_genres(read_song_results(results))
-    _warn_of_strangers(options.vocabulary if genres else (), genres)
+    if genres:
+        _warn_of_strangers(options.vocabulary, genres)
     names = _written(genres, options)
     if not songs:
-        return tag_results(answers, options), (), names
+        return Tagging(tag_results(answers, options), names)
     for song in songs:
         _check_exists(song)
     found = find_songs(songs)
     wanted = _Wanted(found.files)
     changes = tag_results(wanted.among(answers), options)
-    return chain(found.failures, changes, wanted.missed(songs, results)), (), names
+    return Tagging(chain(found.failures, changes, wanted.missed(songs, results)), names)
 
 
 def _warn_of_strangers(vocabulary: Iterable[str], genres: Iterable[str]) -> None:
@@ -60,21 +78,15 @@ def _warn_of_strangers(vocabulary: Iterable[str], genres: Iterable[str]) -> None
 
     No more than a warning, for one file may serve several models.
     """
-    from difflib import get_close_matches
-
-    from generify.genre_names import letters_of
+    from generify.genre_names import letters_of, likely_meant
     from generify.tagging import MUSICBRAINZ_NAMES
 
     known = {letters_of(genre): genre for genre in (*MUSICBRAINZ_NAMES, *genres)}
-    strangers = []
-    for genre in vocabulary:
-        if (key := letters_of(genre)) not in known:
-            close = get_close_matches(key, known, n=1)
-            meant = f"; did you mean {known[close[0]]}?" if close else ""
-            strangers.append(
-                f"--map names {genre!r}, which neither the model nor a bundled one knows{meant}"
-            )
-    print_warnings(strangers)
+    strangers = (genre for genre in vocabulary if letters_of(genre) not in known)
+    what = "which neither the model nor a bundled one knows"
+    print_warnings(
+        [f"--map names {g!r}, {what}{likely_meant(letters_of(g), known)}" for g in strangers]
+    )
 
 
 def _with_genres(answers: Iterator[SongResult]) -> tuple[Iterator[SongResult], Sequence[str]]:

@@ -6,7 +6,6 @@ stdout carries the result only; everything else goes to stderr.
 from __future__ import annotations
 
 import io
-import re
 import shutil
 import sys
 import textwrap
@@ -42,8 +41,6 @@ __all__ = [
 ]
 
 _SHOWN_FAILURES = 20
-# Of use to programs and to who looks for the cause, so it stays in JSON and in results.
-_DECODERS_SAID = re.compile(r" \((soundfile|pyav): .*\)")
 _GAP = (0, 3, 0, 0)  # between columns, in rich's order: above, right, below, left
 _HEAD_STYLE = "bold"
 _PIPE_WIDTH = 10_000  # a table in a pipe or a log is not cut to an imagined 80 columns
@@ -118,10 +115,7 @@ def print_failures(failures: Sequence[Failure], what: str = "left out") -> None:
 
 def describe(failure: Failure) -> str:
     """Give a failure as one line that names the file once, without what the decoders said."""
-    message = _DECODERS_SAID.sub("", failure.message)
-    # Only at the beginning: a folder called "e" is somewhere in every message.
-    named = message.startswith(f"{failure.path}: ")
-    return message if named else f"{failure.path}: {message}"
+    return f"{failure.path}: {failure.why}"
 
 
 @contextmanager

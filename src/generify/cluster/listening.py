@@ -178,6 +178,10 @@ def _first_line(error: BaseException) -> str:
     return str(reason).splitlines()[0].rstrip(".")
 
 
+_Introduction = tuple[str, GenerifyError | None]
+"""The version of Generify on a core, and why it cannot listen, if so."""
+
+
 class _Listener:
     """What runs on a core of the cluster."""
 
@@ -186,10 +190,15 @@ class _Listener:
         with suppress(OSError):  # paths may be relative to it; without it they are not seen
             os.chdir(folder)
         self._nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the process
-        self._model = GenreModel.from_bytes(setup.graph, source=setup.source)
+        # Errors are answers: what is raised here arrives as no more than the text of a traceback.
+        self._fault: GenerifyError | None = None
+        try:
+            self._model = GenreModel.from_bytes(setup.graph, source=setup.source)
+        except GenerifyError as err:
+            self._fault = err
 
-    def version(self) -> str:
-        return __version__
+    def introduce(self) -> _Introduction:
+        return __version__, self._fault
 
     def listen(self, songs: Sequence[str]) -> list[Heard] | GenerifyError:
         heard: list[Heard] = []
@@ -268,7 +277,7 @@ class _Crew:
         wanted = min(self._plan.jobs or self._n_cores, len(self._todo) + len(self._alone))
         for _ in range(wanted - len(self._starting) - len(self._idle) - len(self._busy)):
             actor = self._actor.remote(self._setup, self._plan.time_limit, str(Path.cwd()))
-            self._starting[self._ask(actor.version.remote())] = actor
+            self._starting[self._ask(actor.introduce.remote())] = actor
 
     def _ask(self, ref: Any) -> Any:
         ref.future().add_done_callback(lambda answer: self._answers.put((ref, answer)))
@@ -299,9 +308,9 @@ class _Crew:
                 hint="see `ray status`; other jobs may hold them",
             )
 
-    def _welcome(self, actor: Any, answer: Future[str]) -> None:
+    def _welcome(self, actor: Any, answer: Future[_Introduction]) -> None:
         try:
-            version = answer.result()
+            version, fault = answer.result()
         except self._ray.exceptions.RayError as err:
             self._count_stillborn(err)
             return
@@ -310,6 +319,8 @@ class _Crew:
                 f"the cluster has Generify {version}, this is {__version__}",
                 hint="install the same version on every machine",
             )
+        if fault is not None:
+            raise fault
         self._n_stillborn, self._last_ready = 0, time.monotonic()
         self._idle.append((actor, 1))
 
@@ -317,9 +328,8 @@ class _Crew:
         self._n_stillborn += 1
         if self._n_stillborn >= _STILLBORN + self._n_cores:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            said = [line for line in lines if not line.startswith("hint: ")]
             raise ClusterError(
-                f"the cluster's processes end before they can listen: {said[-1]}",
+                f"the cluster's processes end before they can listen: {lines[-1]}",
                 hint="install the same Generify on every machine, with what reads the addresses",
             ) from error
 

@@ -105,4 +105,4 @@ class DatasetFacts:
     faults: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     duplicates: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
-    short_title: str = ""
+    short_title: str = field(kw_only=True)

@@ -357,11 +357,11 @@ def _cross_validation(
         raise _impossible(f"no {name} split leaves every genre something to train on", tracks)
     what = f"{name}s" if by_group else "tracks"
     few = f"{scarcest} has only {n_scarcest} {what}"
+    why = _why_fewer(name, genres, numbers, n_folds) if by_group else None
     remarks = []
     if len(folds) < n_folds:
-        why = _why_fewer(name, genres, numbers, n_folds) if by_group else None
         remarks.append(f"{len(folds)} folds instead of {n_folds}: {why or few}")
-    if n_scarcest < n_folds and few not in "".join(remarks):
+    if n_scarcest < n_folds and (why or len(folds) == n_folds):
         remarks.append(f"{few}, so its figures rest on little")
     return Split(name, _MEANINGS[name], folds, tuple(remarks))
 
@@ -387,17 +387,20 @@ def _cannot_divide(genre: str, tracks: Sequence[Track]) -> DatasetError:
 def _check_groups(name: str, tracks: Sequence[Track], duplicates: Sequence[int] | None) -> None:
     """Refuse genres that cannot be on two sides, in words that say why."""
     if name in _GROUPED:
-        how = "by one artist" if name == "artist" else "of one album"
-        hint = f"add songs of other {name}s, leave the genre out, or judge with --split random, "
         keys = [group_key(name, track) for track in tracks]
-        _refuse_alone(tracks, keys, f'{how}, so with the split "{name}"', hint + "which flatters")
+        alike = "by one artist" if name == "artist" else "of one album"
+        hint = (
+            f"add songs of other {name}s, leave the genre out, or judge with --split random, which "
+            "flatters"
+        )
+        _refuse_alone(name, tracks, keys, alike, hint=hint)
     if duplicates is not None:
-        what = f'one recording, so with the split "{name}"'
-        _refuse_alone(tracks, duplicates, what, "add other songs to it, or leave the genre out")
+        hint = "add other songs to it, or leave the genre out"
+        _refuse_alone(name, tracks, duplicates, "one recording", hint=hint)
 
 
 def _refuse_alone(
-    tracks: Sequence[Track], keys: Sequence[str | int | None], what: str, hint: str
+    name: str, tracks: Sequence[Track], keys: Sequence[str | int | None], alike: str, *, hint: str
 ) -> None:
     """Refuse genres of two tracks or more that all have one key; None is no key."""
     keys_of: dict[str, list[str | int | None]] = {}
@@ -409,8 +412,8 @@ def _refuse_alone(
     genre, *others = sorted(alone)
     more = f" (nor can {', '.join(others)})" if others else ""
     raise DatasetError(
-        f"all {len(keys_of[genre])} tracks of {genre} are {what} it cannot be both trained on and "
-        f"tested on{more}",
+        f"all {len(keys_of[genre])} tracks of {genre} are {alike}, so with the split "
+        f'"{name}" it cannot be both trained on and tested on{more}',
         hint=hint,
     )
 

@@ -1,94 +1,117 @@
 """How the genres in a history are spelt, so that a correction is not kept as another genre.
 
-In it: :func:`spell_genre`, :func:`doubt_genre`.
+In it: :class:`KnownGenres`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from difflib import get_close_matches
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from generify.genre_names import likely_meant
 from generify.history.schema import corrections, predictions
 from generify.history.writing import fold
 
 if TYPE_CHECKING:
     from generify.history.store import History
 
-__all__ = ["doubt_genre", "spell_genre"]
+__all__ = ["KnownGenres"]
 
 
-def spell_genre(history: History, genre: str, models: Collection[str] = ()) -> str:
-    """Spell a genre as models do, or else as in earlier corrections.
+@dataclass(frozen=True)
+class KnownGenres:
+    """Genres by whose spelling a person's is judged.
 
-    Parameters
+    Attributes
     ----------
-    history : History
-        Its answers tell the genres of the models that were used.
-    genre : str
-        As a person writes it.
+    answered : sequence of str
+        Those that models answered.
+    corrected : sequence of str
+        Those that people gave.
     models : collection of str
-        Further genres that models know.
-
-    Returns
-    -------
-    str
-        The known genre that is the same but for case; the genre itself where there is none, or
-        where a model spells it so.
-
-    Raises
-    ------
-    HistoryError
-        When the database cannot be read.
+        Further ones that models know.
     """
-    genre = genre.strip()
-    if genre in models:
-        return genre
-    answered, corrected = _genres_in(history)
-    if genre in answered:
-        return genre
-    known = (*answered, *models, *corrected)
-    return next((name for name in known if fold(name) == fold(genre)), genre)
 
+    answered: Sequence[str]
+    corrected: Sequence[str] = ()
+    models: Collection[str] = ()
 
-def doubt_genre(history: History, genre: str, models: Collection[str] = ()) -> str:
-    """Say of a genre that nobody knows what it may be a slip of the pen for.
+    @classmethod
+    def read(cls, history: History, models: Collection[str] = ()) -> KnownGenres:
+        """Read the genres in a history.
 
-    Parameters
-    ----------
-    history : History
-        Its answers and corrections tell genres.
-    genre : str
-        As :func:`spell_genre` gave it.
-    models : collection of str
-        Further genres that models know.
+        Parameters
+        ----------
+        history : History
+            Its answers and corrections tell genres.
+        models : collection of str
+            Further genres that models know.
 
-    Returns
-    -------
-    str
-        One line; empty where the genre is known.
+        Returns
+        -------
+        KnownGenres
+            As they are now.
 
-    Raises
-    ------
-    HistoryError
-        When the database cannot be read.
-    """
-    answered, corrected = _genres_in(history)
-    known = {fold(name): name for name in (*corrected, *answered, *models)}
-    if fold(genre) in known:
-        return ""
-    close = get_close_matches(fold(genre), known, n=1)
-    meant = f"; did you mean {known[close[0]]}?" if close else ""
-    return f"no model and no song in the history is of the genre {genre}{meant}"
+        Raises
+        ------
+        HistoryError
+            When the database cannot be read.
+        """
+        with history.database.reading() as connection:
+            answered, corrected = (
+                connection.scalars(sa.select(column).distinct().order_by(column)).all()
+                for column in (predictions.c.genre, corrections.c.genre)
+            )
+        return cls([name for name in answered if name is not None], corrected, models)
 
+    def spell(self, genre: str) -> str:
+        """Spell a genre as models do, or else as in earlier corrections.
 
-def _genres_in(history: History) -> tuple[list[str], list[str]]:
-    """Give the genres that models answered, and those that people gave."""
-    with history.database.reading() as connection:
-        answered, corrected = (
-            connection.scalars(sa.select(column).distinct().order_by(column)).all()
-            for column in (predictions.c.genre, corrections.c.genre)
-        )
-    return [name for name in answered if name is not None], list(corrected)
+        Parameters
+        ----------
+        genre : str
+            As a person writes it.
+
+        Returns
+        -------
+        str
+            The known genre that is the same but for case; the genre itself where there is none, or
+            where a model spells it so.
+
+        Examples
+        --------
+        >>> KnownGenres(["Tones"], ["folk"], ["jazz"]).spell("TONES")
+        'Tones'
+        """
+        genre = genre.strip()
+        if genre in self.models or genre in self.answered:
+            return genre
+        known = (*self.answered, *self.models, *self.corrected)
+        return next((name for name in known if fold(name) == fold(genre)), genre)
+
+    def doubt(self, genre: str) -> str:
+        """Say of a genre that nobody knows what it may be a slip of the pen for.
+
+        Parameters
+        ----------
+        genre : str
+            As :meth:`spell` gave it.
+
+        Returns
+        -------
+        str
+            One line; empty where the genre is known.
+
+        Examples
+        --------
+        >>> KnownGenres(["reggae"]).doubt("regae")
+        'no model and no song in the history is of the genre regae; did you mean reggae?'
+        """
+        known = {fold(name): name for name in (*self.corrected, *self.answered, *self.models)}
+        if fold(genre) in known:
+            return ""
+        meant = likely_meant(fold(genre), known)
+        return f"no model and no song in the history is of the genre {genre}{meant}"

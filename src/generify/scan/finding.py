@@ -170,9 +170,12 @@ def check_any_there(found: FoundSongs) -> None:
         When none of the files exists.
     """
     if not any(os.path.lexists(path) for path in found.files):
+        # a Path has made one slash of the two
+        urls = [str(path).replace(":/", "://", 1) for path in found.files if is_url(path)]
+        if urls:
+            named = ", ".join(urls)
+            raise ParameterError(f"URLs are not read: {named}", hint="download the song first")
         names = ", ".join(str(path) for path in found.files)
-        if any(map(is_url, found.files)):
-            raise ParameterError(f"URLs are not read: {names}", hint="download the song first")
         raise ParameterError(f"there is no file or folder {names}", hint="check the path")
 
 

@@ -159,6 +159,5 @@ def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
 
 def _reason(failure: Failure) -> str:
     """Leave out of a message the file, what is in brackets, and the hint."""
-    text = failure.message.removeprefix(f"{failure.path}:")
-    reason = re.split(r"[(;]", text, maxsplit=1)[0]
+    reason = re.split(r"[(;]", failure.why, maxsplit=1)[0]
     return re.sub(r"(?<![\w-])\d[\d.,]*", "…", reason).strip(" :,") or failure.error_type

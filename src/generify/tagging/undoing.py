@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 
 from generify.atomic import cure_for
@@ -25,7 +24,6 @@ __all__ = ["undo"]
 
 _State = tuple[str, tuple[str, ...]]
 """Hash and genres of a file before a replacement."""
-_Step = Callable[[Entry, Iterable[_State]], TagChange]
 
 
 def undo(
@@ -59,13 +57,10 @@ def undo(
     """
     path = latest_journal() if journal is None else Path(journal)
     with _alone(path):
-        states = _states(read_journal(path))
+        undoing = _Undoing(_states(read_journal(path)), dry_run)
         all_back = True
-        undo_one: _Step = (
-            partial(_foresee, left={}) if dry_run else partial(_bring_back, swept=set())
-        )
         for entry in read_journal(path):
-            result = _undo_entry(entry, states, undo_one)
+            result = undoing.undo(entry)
             all_back &= not isinstance(result, Failure)
             yield result
         if all_back and not dry_run:
@@ -95,41 +90,56 @@ def _states(entries: Iterable[Entry | Failure]) -> dict[str, deque[_State]]:
     return states
 
 
-def _undo_entry(
-    entry: Entry | Failure, states: dict[str, deque[_State]], undo_one: _Step
-) -> TagChange | Failure:
-    if isinstance(entry, Failure):
-        return entry
-    earlier = tuple(states[entry.path])  # its own and those of the entries before it
-    states[entry.path].popleft()
-    try:
-        return undo_one(entry, earlier)
-    except TagError as err:
-        return Failure.from_error(entry.path, err)
-    except OSError as err:
-        reason = err.strerror or str(err)
-        message = f"{entry.path}: cannot be brought back ({reason})"
-        error = TagError(message, hint=cure_for(err, "make the file and its folder writable"))
-        return Failure.from_error(entry.path, error)
+class _Undoing:
+    """Takes back entry after entry, the latest first."""
+
+    def __init__(self, states: dict[str, deque[_State]], dry_run: bool) -> None:
+        self._states, self._dry_run = states, dry_run
+        self._left: dict[str, str] = {}  # by path, the hash that a dry run would have left
+        self._swept: set[Path] = set()
+
+    def undo(self, entry: Entry | Failure) -> TagChange | Failure:
+        if isinstance(entry, Failure):
+            return entry
+        earlier = tuple(self._states[entry.path])  # its own and those of the entries before it
+        self._states[entry.path].popleft()
+        try:
+            return self._undo(entry, earlier)
+        except TagError as err:
+            return Failure.from_error(entry.path, err)
+        except OSError as err:
+            reason = err.strerror or str(err)
+            message = f"{entry.path}: cannot be brought back ({reason})"
+            error = TagError(message, hint=cure_for(err, "make the file and its folder writable"))
+            return Failure.from_error(entry.path, error)
+
+    def _undo(self, entry: Entry, earlier: Iterable[_State]) -> TagChange:
+        target = Target.check(entry.path)
+        if not self._dry_run:
+            self._sweep(target.path.parent)
+        # What a dry run's earlier steps would have left is no file to be read.
+        now = self._left.get(entry.path) or file_digest(target.path)
+        if now != entry.hash_after:
+            return _leave(entry.path, now, earlier)
+        if self._dry_run:
+            self._left[entry.path] = entry.hash_before
+        else:
+            _bring_back(entry, target)
+        return TagChange(
+            entry.path,
+            entry.genres,
+            entry.genres_before,
+            Reason.BROUGHT_BACK,
+            written=not self._dry_run,
+        )
+
+    def _sweep(self, folder: Path) -> None:
+        if folder not in self._swept:
+            self._swept.add(folder)
+            remove_abandoned(folder)
 
 
-def _foresee(entry: Entry, earlier: Iterable[_State], left: dict[str, str]) -> TagChange:
-    """Tell what would be brought back; what earlier steps would leave is no file to be read."""
-    now = left.get(entry.path) or file_digest(Target.check(entry.path).path)
-    if now != entry.hash_after:
-        return _leave(entry.path, now, earlier)
-    left[entry.path] = entry.hash_before
-    return TagChange(entry.path, entry.genres, entry.genres_before, Reason.BROUGHT_BACK)
-
-
-def _bring_back(entry: Entry, earlier: Iterable[_State], swept: set[Path]) -> TagChange:
-    target = Target.check(entry.path)
-    if target.path.parent not in swept:
-        swept.add(target.path.parent)
-        remove_abandoned(target.path.parent)
-    now = file_digest(target.path)
-    if now != entry.hash_after:
-        return _leave(entry.path, now, earlier)
+def _bring_back(entry: Entry, target: Target) -> None:
     with working_copy(target) as copy, target.path.open("rb") as tagged:
         apply_delta(entry.delta, tagged, copy.stream)
         copy.stream.flush()
@@ -139,9 +149,6 @@ def _bring_back(entry: Entry, earlier: Iterable[_State], swept: set[Path]) -> Ta
         os.utime(copy.path, ns=(target.status.st_atime_ns, entry.mtime_ns))
         copy.sync()
         copy.take_place()
-    return TagChange(
-        entry.path, entry.genres, entry.genres_before, Reason.BROUGHT_BACK, written=True
-    )
 
 
 def _leave(path: str, now: str, earlier: Iterable[_State]) -> TagChange:

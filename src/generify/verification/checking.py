@@ -6,7 +6,7 @@ In it: :func:`verify_dataset`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,15 +18,13 @@ from generify.content import file_digest
 from generify.datasets import DatasetFacts
 from generify.duplicates import FingerprintStore
 from generify.other_kinds import name_kind_of_file
+from generify.progress import Progress
 from generify.verification.doubles import Double, Doubles
 from generify.verification.findings import KINDS, Finding, VerificationReport
 from generify.verification.inventory import Inventory, Song, take_inventory
 from generify.verification.listening import Recording, in_parallel, listen
 
 __all__ = ["verify_dataset"]
-
-Progress = Callable[[int, int], None]
-"""Called with the number of songs heard and of all songs."""
 
 _SILENT = 0.5
 # The loudest master among GTZAN's clips has 0.4 % of its samples at full scale.

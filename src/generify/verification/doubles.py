@@ -5,7 +5,6 @@ In it: :func:`find_duplicates`, :class:`Double`, :class:`DuplicateReport`, :clas
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,13 +14,11 @@ from generify.cache import FeatureCache
 from generify.datasets.folding import merge_groups
 from generify.duplicates import FingerprintStore, Match, find_matches
 from generify.errors import AudioDecodeError, Failure
+from generify.progress import Progress
 from generify.verification.inventory import list_songs
 from generify.verification.listening import Recording, in_parallel, listen
 
 __all__ = ["Double", "Doubles", "DuplicateReport", "find_duplicates"]
-
-Progress = Callable[[int, int], None]
-"""Called with the number of songs heard and of all songs."""
 
 
 @dataclass(frozen=True)
