@@ -6,9 +6,9 @@
 
 DATA holds ``gtzan/lossless``: 28 clips as WAV and AU, all of which are used. Each is named by both
 bundled models: by one, two and four threads and processes, from FLAC, and after encoding as Ogg
-Vorbis q6, MP3 with 192 kbit/s and Opus with 96 kbit/s. What is compared are all probabilities. MP3
-and Opus need a higher sample rate than the clips have; how much of the change is that is measured
-too.
+Vorbis q6, MP3 with 192 kbit/s and Opus with 96 kbit/s; then with fewer bits, and twice. What is
+compared are all probabilities. MP3, AAC and Opus need a higher sample rate than the clips have; how
+much of the change is that is measured too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from generify.model import GenreModel, list_models, load_model
 from generify.prediction import Prediction, predict
 from generify.results import SongResult
 from generify.scan.workers import WorkerSetup, listen_in_processes
+from sections import with_section
 
 Samples = NDArray[np.float32]
 Encode = Callable[[Path, Samples, int], None]
@@ -37,18 +39,27 @@ Encode = Callable[[Path, Samples, int], None]
 _COUNTS = (1, 2, 4)
 
 
-def _vorbis(path: Path, samples: Samples, rate: int) -> None:
-    # libsndfile counts the other way: 0.4 is quality 6
-    soundfile.write(path, samples, rate, format="OGG", subtype="VORBIS", compression_level=0.4)
+def _vorbis(path: Path, samples: Samples, rate: int, quality: int = 6) -> None:
+    level = 1 - quality / 10  # libsndfile counts the other way
+    soundfile.write(path, samples, rate, format="OGG", subtype="VORBIS", compression_level=level)
 
 
-def _opus(path: Path, samples: Samples, rate: int) -> None:
-    _encode(path, resample(samples, rate, 48000), 48000, codec="libopus", bit_rate=96_000)
+def _vorbis_twice(path: Path, samples: Samples, rate: int) -> None:
+    _vorbis(path, samples, rate)
+    _vorbis(path, load_audio(path).samples, rate)
 
 
-def _mp3(path: Path, samples: Samples, rate: int) -> None:
+def _opus(path: Path, samples: Samples, rate: int, kbits: int = 96) -> None:
+    _encode(path, resample(samples, rate, 48000), 48000, codec="libopus", bit_rate=1000 * kbits)
+
+
+def _mp3(path: Path, samples: Samples, rate: int, kbits: int = 192) -> None:
     # at 22.05 kHz MP3 goes to 160 kbit/s only
-    _encode(path, resample(samples, rate, 44100), 44100, codec="libmp3lame", bit_rate=192_000)
+    _encode(path, resample(samples, rate, 44100), 44100, codec="libmp3lame", bit_rate=1000 * kbits)
+
+
+def _aac(path: Path, samples: Samples, rate: int) -> None:
+    _encode(path, resample(samples, rate, 44100), 44100, codec="aac", bit_rate=128_000)
 
 
 def _encode(path: Path, samples: Samples, rate: int, *, codec: str, bit_rate: int) -> None:
@@ -77,6 +88,11 @@ FORMATS: Mapping[str, tuple[str, Encode]] = {
     "Ogg Vorbis q6": ("ogg", _vorbis),
     "MP3 192 kbit/s": ("mp3", _mp3),
     "Opus 96 kbit/s": ("opus", _opus),
+    "MP3 128 kbit/s": ("mp3", partial(_mp3, kbits=128)),
+    "AAC 128 kbit/s": ("mp4", _aac),
+    "Opus 48 kbit/s": ("opus", partial(_opus, kbits=48)),
+    "Ogg Vorbis q3": ("ogg", partial(_vorbis, quality=3)),
+    "Ogg Vorbis q6, twice": ("ogg", _vorbis_twice),
 }
 
 
@@ -151,8 +167,8 @@ def write_formats(songs: Sequence[Path], folder: Path) -> dict[str, list[Path]]:
     written: dict[str, list[Path]] = {name: [] for name in FORMATS}
     for song in songs:
         audio = load_audio(song)
-        for name, (suffix, encode) in FORMATS.items():
-            written[name].append(folder / f"{song.stem}.{suffix}")
+        for number, (name, (suffix, encode)) in enumerate(FORMATS.items()):
+            written[name].append(folder / f"{song.stem} {number}.{suffix}")
             encode(written[name][-1], audio.samples, audio.sample_rate)
     return written
 
@@ -186,12 +202,9 @@ def main() -> None:
     lines += [row.row() for name in list_models() for row in measure(songs, load_model(name))]
     print("\n".join(lines))
     if given.page:
-        text = given.page.read_text(encoding="utf-8")
-        begins, ends = "<!-- agreement -->\n", "<!-- end agreement -->"
-        before, _, rest = text.partition(begins)
-        after = rest.partition(ends)[2]
-        table = "\n".join(lines)
-        given.page.write_text(f"{before}{begins}{table}\n{ends}{after}", encoding="utf-8")
+        page = given.page.read_text(encoding="utf-8")
+        written = with_section(page, "agreement", "\n".join(lines))
+        given.page.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":
