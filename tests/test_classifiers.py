@@ -163,6 +163,8 @@ def test_every_classifier_has_a_title() -> None:
 def test_an_unknown_classifier() -> None:
     with pytest.raises(ParameterError, match="there is no classifier 'cnn'; there are logreg, lda"):
         make_classifier("cnn")
+    with pytest.raises(ParameterError, match=r"nb, svm; did you mean svm\?$"):
+        make_classifier("svn")
 
 
 @pytest.mark.parametrize("module", ["sklearn.pipeline", "skl2onnx"])

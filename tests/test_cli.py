@@ -229,6 +229,9 @@ def test_the_version(command: Command) -> None:
     [
         ((), "Usage: generify"),
         (("prdict", "x"), "Did you mean 'predict'?"),
+        (("help",), "\nhint: generify --help\n"),
+        (("help", "scan"), "\nhint: generify scan --help\n"),
+        ((__file__, "-o", "a b.csv"), f"\nhint: generify predict {__file__} -o 'a b.csv'\n"),
         (("predict",), "Missing argument"),
         (("predict", "--top", "0", "x"), "--top"),
         (("predict", "--min-confidence", "7", "x"), "--min-confidence"),
@@ -252,7 +255,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
         done = subprocess.run(
             script(*where, tmp_path / "song.mp3", "--model", "nope"), capture_output=True, text=True
         )
-        assert done.returncode == 1
+        assert done.returncode == 2  # as without
         assert "Traceback" in done.stderr
         assert "ModelError: there is no model nope" in done.stderr
 
@@ -260,7 +263,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 def test_an_error_is_one_line_and_a_hint(tmp_path: Path, command: Command) -> None:
     (tmp_path / "song.mp3").touch()
     done = command("predict", tmp_path / "song.mp3", "--model", "nope")
-    assert done.code == 1
+    assert done.code == 2
     assert done.out == ""
     assert done.err.splitlines() == [
         f"error: there is no model nope (bundled: {', '.join(list_models())})",

@@ -16,6 +16,7 @@ from generify.classifiers import list_classifiers
 from generify.datasets.splits import list_splits
 from generify.features import list_extractors
 from generify.model import GenreModel
+from generify.plots.sound import MAX_PANELS
 from generify.table import FeatureTable, load_table, save_table
 
 
@@ -59,17 +60,16 @@ def check_refusal(done: Outcome, code: int, message: str, hint: str = "") -> Non
     assert hint in (lines[1] if len(lines) > 1 else lines[0])
 
 
-BAD_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    "zero_bytes.wav": (lambda p: p.write_bytes(b""), "the file is empty", "is empty (0 bytes)"),
-    "text.mp3": (lambda p: p.write_text("words"), "not audio", "is a text, no audio"),
-    "folder.wav": (lambda p: p.mkdir(), "an empty folder", "an empty folder"),
-    "gone.mp3": (lambda p: p.symlink_to("nowhere.mp3"), "No such file", "no such file"),
+BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "zero_bytes.wav": (lambda p: p.write_bytes(b""), "is empty (0 bytes)"),
+    "text.mp3": (lambda p: p.write_text("words"), "is a text, no audio; give a song"),
+    "folder.wav": (lambda p: p.mkdir(), "an empty folder"),
+    "gone.mp3": (lambda p: p.symlink_to("nowhere.mp3"), "no such file"),
     "under_a_second.wav": (
         lambda p: soundfile.write(p, np.full(2000, 0.5), RATE),
         "only 0.09 s of sound",
-        "only 0.09 s of sound",
     ),
-    "silent.wav": (lambda p: soundfile.write(p, np.zeros(RATE * 2), RATE), "silent", "silent"),
+    "silent.wav": (lambda p: soundfile.write(p, np.zeros(RATE * 2), RATE), "silent"),
 }
 
 
@@ -77,18 +77,18 @@ BAD_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
 def test_a_bad_file_among_good_ones(
     name: str, dataset: Path, tmp_path: Path, model_file: Path, command: Command
 ) -> None:
-    make, left_out, failed = BAD_FILES[name]
+    make, why = BAD_FILES[name]
     path = dataset / "tones" / name
     make(path)
     output = tmp_path / "t.parquet"
     done = command("extract", dataset, "-f", "mfcc", "-o", output)
     assert done.code == 1
-    check_line(done, "left out: ", str(path), left_out)
+    check_line(done, "left out: ", str(path), why)
     assert len(load_table(output).tracks) == 24
 
     done = command("predict", dataset / "tones", "--model", model_file)
     assert done.code == 1
-    check_line(done, "failed: ", str(path), failed)
+    check_line(done, "failed: ", str(path), why)
     assert "1 of 9 songs failed" in done.err
     assert sum(" tones " in line for line in done.out.splitlines()) == 8
 
@@ -238,7 +238,8 @@ def test_what_is_no_model(
         ("models", "info", path),
     ):
         done = command(*arguments)
-        check_refusal(done, 1, message, "give a")
+        code = 1 if path.exists() else 2  # mistyped
+        check_refusal(done, code, message, "give a")
         assert str(path) in done.err
 
 
@@ -279,7 +280,7 @@ def test_a_genre_unknown_to_the_split(music: Path, tmp_path: Path, command: Comm
 @pytest.mark.parametrize("genres", ["polka", "tones,polka"])
 def test_a_genre_that_the_dataset_has_not(genres: str, music: Path, command: Command) -> None:
     done = command("evaluate", music, "--genres", genres)
-    check_refusal(done, 1, "has no genre 'polka'", "it has: clicks, noise, tones")
+    check_refusal(done, 2, "has no genre 'polka'", "it has: clicks, noise, tones")
 
 
 def test_no_genre_at_all(music: Path, command: Command) -> None:
@@ -402,9 +403,23 @@ def test_a_table_by_a_name_that_would_not_be_known_again(
     check_refusal(done, 2, "t.csv should end in .parquet", f"{tmp_path / 't.parquet'}")
 
 
-def test_a_picture_of_an_unknown_kind(music: Path, tmp_path: Path, command: Command) -> None:
+def test_a_picture_of_an_unknown_kind(
+    music: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generify.spectrograms.load_spectrogram", lambda *_: pytest.fail("heard"))
     done = command("spectrogram", music / "tones/tones0.wav", "-o", tmp_path / "s.doc")
-    check_refusal(done, 2, "got 'doc'", ".png, .svg or .pdf")
+    check_refusal(done, 2, "s.doc should end in .png, .svg or .pdf", f"{tmp_path / 's.png'}")
+
+
+def test_more_songs_than_a_picture_holds(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generify.spectrograms.load_spectrogram", lambda *_: pytest.fail("heard"))
+    for number in range(MAX_PANELS + 1):
+        (tmp_path / f"{number}.wav").write_bytes(b"RIFF")
+    done = command("spectrogram", tmp_path, "-o", tmp_path / "s.png")
+    check_refusal(done, 2, "31 songs were given, a picture holds 30 at most", "name fewer of them")
+    assert f"at most {MAX_PANELS}" in command("spectrogram", "--help").out
 
 
 def test_convert_refuses_what_is_no_folder_of_songs(tmp_path: Path, command: Command) -> None:

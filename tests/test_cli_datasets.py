@@ -89,7 +89,7 @@ class TestInfo:
 
     def test_an_unknown_name(self, command: Command) -> None:
         done = command("datasets", "info", "gtzn")
-        assert (done.code, done.out) == (1, "")
+        assert (done.code, done.out) == (2, "")
         assert done.err.startswith("error: no dataset is called 'gtzn'\nhint: known datasets: gt")
 
 
@@ -140,7 +140,7 @@ class TestSplit:
         (songs / "rock/words.wav").write_text("these are words")
         done = command("datasets", "split", songs, "--by", "random", "--folds", "3")
         assert done.code == 1
-        assert "words.wav: not audio" in done.err
+        assert "words.wav: is a text, no audio; give a song" in done.err
         assert len(done.out.splitlines()) == 13
 
     @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ class TestGtzanWithABrokenClip:
         assert "24 tracks tested" in done.out
         assert "on gtzan" in done.out
         assert "jazz.00054" in done.err
-        assert "not audio, whatever its name says" in done.err
+        assert ": is not an audio file that can be decoded; if it plays elsewhere" in done.err
         assert "jazz.00054" in (tmp_path / "report/report.html").read_text(encoding="utf-8")
 
     def test_train_names_it_and_goes_on(

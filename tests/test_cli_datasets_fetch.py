@@ -128,7 +128,7 @@ def test_each_bad_answer_is_one_line_and_a_hint(kind, command: Command, server, 
 
 def test_wrong_usage(command: Command, here):
     unknown = command("datasets", "fetch", "nothing")
-    assert unknown.code == 1
+    assert unknown.code == 2
     assert "error: no dataset is called 'nothing'" in unknown.err
     assert "hint: known datasets: gtzan" in unknown.err
     assert command("datasets", "fetch").code == 2

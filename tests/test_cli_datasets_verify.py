@@ -59,6 +59,15 @@ class TestVerify:
         assert ["duplicate", "jazz/f", "the", "same", "samples", "as", "jazz/a"] in rows
         assert outcome.out.splitlines()[-1] == "found: 1 misnamed, 1 duplicate"
 
+    def test_what_the_decoders_said_is_for_programs(self, command: Command, folder: Path):
+        (folder / "rock/e.wav").write_bytes(b"RIFF\x24\0\0\0WAVEfmt " + bytes(30))
+        outcome = command("datasets", "verify", folder)
+        (row,) = [line for line in outcome.out.splitlines() if "rock/e" in line]
+        assert row.split("rock/e")[1].strip() == "looks like WAV but cannot be decoded"
+        (whole,) = json.loads(command("datasets", "verify", folder, "--format", "json").out)
+        (found,) = whole["findings"]
+        assert "cannot be decoded (soundfile: " in found["detail"]
+
     def test_a_part_of_a_published_dataset(self, command: Command, folder: Path):
         for number, name in enumerate(sorted(folder.rglob("*.wav"))):
             genre = name.parent.name
@@ -101,7 +110,9 @@ class TestVerify:
         (folder / "rock/e.wav").write_text("not yet\n", encoding="utf-8")
         outcome = command("datasets", "verify", folder, "--format", "json")
         (report,) = json.loads(outcome.out)
-        assert report["n_files"] == 5
+        assert (report["n_files"], report["n_heard"]) == (5, 4)
+        table = command("datasets", "verify", folder)
+        assert table.out.startswith("songs: 4 of 5 songs heard, 40 s, most of 10 s\n")
         assert report["n_of_kind"] == {"misnamed": 1}
         assert report["findings"] == [
             {
@@ -139,7 +150,7 @@ class TestVerify:
 
     @pytest.mark.parametrize(("arguments", "code", "text"), [
         (["nowhere"], 2, "nowhere does not exist; a folder was expected"),
-        ([".", "--dataset", "gtsan"], 1, "no dataset is called 'gtsan'"),
+        ([".", "--dataset", "gtsan"], 2, "no dataset is called 'gtsan'"),
         ([".", "-o", "found.txt"], 2, "found.txt does not say how to write"),
         ([".", "-o", "no/found.csv"], 2, "there is no folder no"),
     ])  # fmt: skip
@@ -217,7 +228,9 @@ class TestDuplicates:
         (folder / "rock/e.wav").write_text("not yet\n", encoding="utf-8")
         outcome = command("datasets", "duplicates", folder)
         assert outcome.code == 1
-        assert outcome.err.startswith(f"left out: {folder / 'rock/e.wav'}: is a text, no audio")
+        said = f"not heard in full: {folder / 'rock/e.wav'}: is a text, no audio"
+        assert outcome.err.startswith(said)
+        assert outcome.out == "4 of 5 songs heard, none of them twice\n"
 
 
 @pytest.mark.parametrize("name", ["verify", "duplicates"])

@@ -187,6 +187,39 @@ def test_search(
     assert ("nothing found" in done.err) == (not found)
 
 
+@pytest.mark.parametrize(
+    ("genre", "found", "told"),
+    [
+        ("JAZZ", ["One"], ""),
+        ("Blues", ["Two"], ""),  # kept by a correction alone
+        ("Metal", [], ""),  # known to a model, but nothing is of it
+        ("jaz", [], "no model and no song in the history is of the genre jaz; did you mean jazz?"),
+    ],
+)
+def test_a_genre_is_found_however_it_is_spelt(
+    genre: str, found: list[str], told: str, filled: Path, command: Command
+) -> None:
+    done = command("history", "search", "--genre", genre, "--format", "json")
+    assert names(read("json", done.out)) == found
+    assert done.err.splitlines() == [
+        *([f"warning: {told}"] if told else []),
+        *([] if found else ["nothing found"]),
+    ]
+    exported = command("history", "export", "--genre", genre, "--format", "json")
+    assert names(read("json", exported.out)) == found
+    counts = read("json", command("history", "stats", "--genre", genre, "--format", "json").out)
+    assert sum(count["n_songs"] for count in counts) == len(found)
+
+
+def test_of_two_spellings_that_are_kept_each_is_found(database: Path, command: Command) -> None:
+    with open_history(str(database)) as history:
+        keep_answers(history, prediction("/a.mp3", "Folk"))
+        keep_answers(history, prediction("/b.mp3", "folk"), model="other")
+    for genre, song in (("Folk", "a"), ("folk", "b")):
+        done = command("history", "search", "--genre", genre, "--format", "json")
+        assert names(read("json", done.out)) == [song]
+
+
 def test_pages(database: Path, command: Command) -> None:
     with open_history(str(database)) as history:
         run = history.start_run("scan", type("Model", (), {"name": "m", "version": "1"})())
@@ -483,6 +516,12 @@ def test_correct_says_what_is_no_song(songs: Path, command: Command) -> None:
     assert missing.code == 1
     assert f"error: there is no file {songs / 'nix.wav'}, and the history knows" in missing.err
     assert "is not an audio file" in command("correct", songs / "c.mp3", "jazz").err
+    folder = command("correct", songs, "jazz")
+    assert folder.code == 2
+    assert folder.err.startswith(f"error: {songs} is a folder, a song was expected\nhint: give one")
+    blank = command("correct", songs / "a.wav", " ")
+    assert blank.code == 2
+    assert blank.err.startswith("error: a genre has 1 to 255 characters, got 0\n")
 
 
 # train --with-corrections
@@ -516,8 +555,8 @@ def test_training_with_corrections(music: Path, tmp_path: Path, command: Command
     done = command("train", music, "-f", "mfcc", "-c", "logreg", "-o", tmp_path / "c.onnx",
                    "--with-corrections")  # fmt: skip
     assert (
-        f"warning: corrections: tracks of {music.name} whose genre was changed: 1; added: 2\n"
-    ) in done.err
+        f"corrections: tracks of {music.name} whose genre was changed: 1; added: 2"
+    ) in done.err.splitlines()
     assert f"not trained on, as it was corrected to polka, a genre that {music.name}" in done.err
 
 

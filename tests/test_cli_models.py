@@ -69,7 +69,7 @@ def test_an_older_file_is_replaced_also_by_itself(tmp_path: Path, command: Comma
 @pytest.mark.parametrize(
     ("model", "name", "code", "message", "hint"),
     [
-        ("polka", "x.onnx", 1, "no model polka (bundled: indian, western)", "one of these"),
+        ("polka", "x.onnx", 2, "no model polka (bundled: indian, western)", "one of these"),
         ("words.onnx", "x.onnx", 1, "words.onnx is a text, no model", "train"),
         ("western", "x.bin", 2, "x.bin should end in .onnx", "write it as"),
         ("western", "none/x.onnx", 2, "there is no folder none", "make it first"),

@@ -182,7 +182,7 @@ def test_as_many_genres_as_were_asked_for(music: Path, model_file: Path, command
 def test_percentages_of_an_unknown_song_are_not_shown(music: Path, command: Command) -> None:
     song = music / "tones/tones0.wav"
     told = generify.predict(song)
-    assert told.doubt == "it is unlike all that western was trained on"
+    assert told.doubt == "it is unlike nearly all that western was trained on"
     done = command("predict", song)
     assert "%" not in done.out
     assert done.err == f"warning: {song}: {told.doubt}, so its percentages mean nothing here\n"
@@ -194,8 +194,8 @@ def test_percentages_of_an_unknown_song_are_not_shown(music: Path, command: Comm
     [
         (None, "", "nearest: g0 < 1 %"),
         (2, "", "nearest: g0 < 1 %, g1 < 1 %"),
-        (None, "it is unlike all", "nearest: g0"),
-        (2, "it is unlike all", "nearest: g0, g1"),
+        (None, "it is unlike nearly all", "nearest: g0"),
+        (2, "it is unlike nearly all", "nearest: g0, g1"),
     ],
 )
 def test_the_nearest_of_very_many_genres(
@@ -245,6 +245,9 @@ def test_a_file_like_an_option_and_an_address(
     done = command("predict", "-dash.wav")
     assert done.code == 2
     assert done.err.endswith("hint: for the file -dash.wav give ./-dash.wav\n")
+    shutil.copy(music / "tones/tones0.wav", tmp_path / "-dash 1.wav")
+    done = command("predict", "-dash 1.wav")
+    assert done.err.endswith("hint: for the file -dash 1.wav give './-dash 1.wav'\n")
     done = command("predict", "https://example.com/x.mp3")
     assert done.code == 2
     assert done.err.startswith(
@@ -252,6 +255,18 @@ def test_a_file_like_an_option_and_an_address(
     )
     done = command("predict", "./-dash.wav", "https://example.com/x.mp3", "--model", model_file)
     assert "no such file; URLs are not read; download it first" in done.err
+
+
+def test_one_song_of_one(tmp_path: Path, model_file: Path, command: Command) -> None:
+    (tmp_path / "none.mp3").touch()
+    done = command("predict", tmp_path / "none.mp3", "--model", model_file)
+    assert (done.code, done.err.splitlines()[-1]) == (1, "1 of 1 song failed")
+
+
+@pytest.mark.parametrize("name", ["predict", "scan"])
+def test_who_names_a_database_is_told_that_answers_are_kept(name: str, command: Command) -> None:
+    told = " ".join(command(name, "--help").out.split())
+    assert "--database URL Keep the answers in this history: a file, mysql://" in told
 
 
 def test_what_decoders_said_is_for_programs(
@@ -294,6 +309,27 @@ def test_timeline(tmp_path: Path, music: Path, model_file: Path, command: Comman
     assert rows[-1][2] == "2:00"
     assert [row[0] for row in rows[1:]] == [row[2] for row in rows[:-1]]
     assert all(before[3] != after[3] for before, after in itertools.pairwise(rows))
+
+
+def test_titles_of_pictures_tell_songs_apart(
+    tmp_path: Path,
+    music: Path,
+    model_file: Path,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(
+        "generify.plots.save_figure",
+        lambda figure, _target: titles.append(figure.texts[0].get_text()),
+    )
+    for folder in ("A", "B"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(music / "tones/tones0.wav", tmp_path / folder / "01.wav")
+    options = ("--model", model_file, "--plot", tmp_path / "pics")
+    command("predict", tmp_path / "A", tmp_path / "B", *options)
+    command("predict", tmp_path / "A", *options)
+    assert [title.partition(":")[0] for title in titles] == ["A/01.wav", "B/01.wav", "01.wav"]
 
 
 def test_pictures(tmp_path: Path, music: Path, model_file: Path, command: Command) -> None:

@@ -75,9 +75,14 @@ def test_a_scan_from_beginning_to_end(library: Path, model_file: Path, command: 
     third = command(*arguments, "--changed")
     assert third.code == 0
     assert third.err == (
-        f"3 of 4 songs are answered already; going on with the other 1\nwrote {output}\n"
+        "3 of 4 songs are answered already; going on with the other 1\n"
+        f"left out of {output}, as no longer there: 4 songs\n"
+        f"wrote {output}\n"
     )
-    assert "4 songs, 0.0 hours of audio, 0 unknown, 0 failed" in third.out
+    assert third.out.splitlines()[-2:] == [
+        "4 songs, 0.0 hours of audio, 0 unknown, 0 failed",
+        "recognised 1 by the sound: only names or tags are new",
+    ]
 
 
 def test_what_was_answered_before_and_what_is_left_add_up(
@@ -273,7 +278,7 @@ def test_answers_against_tags(library: Path, model_file: Path, command: Command)
     assert any(str(library / "tones1.wav") in line for line in squeezed)
     assert "1 of 2 answers agree with the tags (50 %)" in squeezed
     assert (
-        "not compared: 1 songs without a genre, 1 with one that the model does not know, "
+        "not compared: 1 song without a genre, 1 with one that the model does not know, "
         "0 unknown, 0 whose tags cannot be read"
     ) in squeezed
 
@@ -285,6 +290,7 @@ class SlowScan(Scan):
         self.clock, self.complete = clock, False
         self.n_before = self._done = 2
         self.n_songs = 12
+        self.n_gone = self.n_recognised = 0
 
     @property
     def n_done(self) -> int:

@@ -54,6 +54,46 @@ def test_sureness_is_cut(probability: float, shown: str) -> None:
     assert format_sure(probability) == shown
 
 
+class Terminal(io.StringIO):
+    """A screen of 60 columns."""
+
+    encoding = "utf-8"  # type: ignore[assignment]
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_rule_below_a_progress_bar_is_as_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar puts something in the place of stdout that has no encoding."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    rows = RowPrinter((5,))
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # what it puts there tells none either
+    rows.head(("genre", "why"))
+    assert "─────   ───" in sys.stdout.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        (0, ["metal.00001.ogg   Schwermetall, rock   sure enough to be written"]),
+        (60, ["metal.00001.ogg   Schwermetall,   sure enough to be written", "rock"]),
+        (40, ["metal.00   Schwermetall   sure enough to", "001.ogg    , rock         be written"]),
+    ],
+)
+def test_words_are_broken_only_where_there_is_no_room(
+    columns: int, wanted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell goes on at a blank; in a pipe it is in one piece."""
+    screen = Terminal() if columns else io.StringIO()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    rows = RowPrinter((8, 12))
+    rows.row(("metal.00001.ogg", "Schwermetall, rock", "sure enough to be written"))
+    shown = [line.strip() for line in screen.getvalue().splitlines()]
+    assert shown[: len(wanted)] == wanted
+
+
 @pytest.mark.parametrize(("encoding", "rule"), [("utf-8", "─"), ("ascii", "-")])
 def test_both_kinds_of_tables_look_alike(
     encoding: str, rule: str, monkeypatch: pytest.MonkeyPatch

@@ -86,7 +86,7 @@ def test_failures_are_named_and_the_rest_is_done(
     assert output.is_file()
     lines = done.err.splitlines()
     (left_out,) = [line for line in lines if line.startswith("left out: ")]
-    assert f"{with_failures / 'tones/text.mp3'}: not audio, whatever its name says" in left_out
+    assert f"{with_failures / 'tones/text.mp3'}: is a text, no audio; give a song" in left_out
     assert any("tones/short: " in line and "cut short" in line for line in lines)
     if name == "extract":
         assert done.out == ""
@@ -225,7 +225,9 @@ def test_convert(with_failures: Path, tmp_path: Path, command: Command) -> None:
         assert (done.code, done.out) == (1, "")
         lines = done.err.splitlines()
         assert lines[-1] == said
-        assert lines[-2].startswith(f"failed: {with_failures / 'tones/text.mp3'}: it is not audio")
+        assert lines[-2].startswith(
+            f"failed: {with_failures / 'tones/text.mp3'}: is a text, no audio"
+        )
         if said.startswith("25"):
             assert lines[0].startswith(f"warning: {with_failures / 'tones/short.wav'}: ")
     assert len(list(target.rglob("*.wav"))) == 25
@@ -300,3 +302,28 @@ def test_nothing_to_hold_out_is_told_before_any_song_is_heard(
     done = command("train", music, "-f", "mfcc", "-o", tmp_path / "m.onnx", "--hold-out")
     assert done.code == 2
     assert "marks no track as test, so none can be held out" in done.err
+    songs = sorted(music.glob("*/*.wav"))
+    parts = ["train" if song.parent.name == songs[0].parent.name else "test" for song in songs]
+    rows = [f"{s},{s.parent.name},{p}" for s, p in zip(songs, parts, strict=True)]
+    manifest = tmp_path / "songs.csv"
+    manifest.write_text("\n".join(["path,genre,split", *rows]))
+    done = command("train", manifest, "-f", "mfcc", "-o", tmp_path / "m.onnx", "--hold-out")
+    assert done.code == 1
+    assert (
+        "songs, its test tracks held out, has 1 genre with usable tracks, a model needs two"
+        in done.err
+    )
+
+
+def test_a_model_in_the_place_of_the_dataset(
+    music: Path, model_file: Path, command: Command
+) -> None:
+    for model in (model_file, "western"):
+        done = command("evaluate", music, model)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.splitlines() == [
+            f"error: cannot read the model {music}: Is a directory",
+            f"hint: the model comes first: generify evaluate {model} {music}",
+        ]
+    done = command("evaluate", music, music)
+    assert "the model comes first" not in done.err

@@ -349,6 +349,29 @@ def test_another_kind_of_scan_does_not_go_on(
         assert job.n_before == 0
 
 
+@pytest.mark.parametrize("redo", [Redo.NOTHING, Redo.CHANGED])
+def test_paths_that_begin_in_another_folder(
+    redo: Redo,
+    library: Path,
+    music_model: GenreModel,
+    heard: Heard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = f"{tmp_path}/genres/"
+    monkeypatch.chdir(library.parent)
+    scan(Path(library.name), output, music_model)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    given = [os.path.relpath(library)]
+    with (
+        pytest.raises(ParameterError, match="genres/ names its songs from another folder") as e,
+        open_cluster_scan(given, output, music_model, ScanSettings(redo=redo)),
+    ):
+        pass
+    assert e.value.hint == f"run it in {library.parent}, as when they were first heard"
+
+
 def test_a_folder_of_partitions(
     library: Path, music_model: GenreModel, heard: Heard, tmp_path: Path
 ) -> None:

@@ -33,14 +33,14 @@ def test_a_track_gets_its_true_genre(dataset: Dataset) -> None:
     first, second = dataset.tracks
     found = apply_corrections(dataset, corrected(first.path, "noise"))
     assert found.tracks == (replace(first, genre="noise"), second)
-    (remark,) = found.warnings[len(dataset.warnings) :]
-    assert remark.endswith("whose genre was changed: 1; added: 0")
+    assert found.warnings == dataset.warnings
+    assert found.corrections.endswith("whose genre was changed: 1; added: 0")
 
 
 def test_what_agrees_changes_nothing(dataset: Dataset) -> None:
     found = apply_corrections(dataset, corrected(dataset.tracks[0].path, "clicks"))
     assert found.tracks == dataset.tracks
-    assert found.warnings[-1].endswith("whose genre was changed: 0; added: 0")
+    assert found.corrections.endswith("whose genre was changed: 0; added: 0")
 
 
 def test_what_is_lacking_is_added_under_a_free_name(dataset: Dataset, music: Path) -> None:
@@ -55,8 +55,8 @@ def test_what_is_lacking_is_added_under_a_free_name(dataset: Dataset, music: Pat
 def test_a_genre_that_the_dataset_lacks_is_left_out(dataset: Dataset) -> None:
     found = apply_corrections(dataset, corrected(dataset.tracks[0].path, "polka"))
     assert found.tracks == dataset.tracks[1:]
-    counts, left_out = found.warnings[len(dataset.warnings) :]
-    assert counts.endswith("whose genre was changed: 0; added: 0")
+    (left_out,) = found.warnings[len(dataset.warnings) :]
+    assert found.corrections.endswith("whose genre was changed: 0; added: 0")
     assert left_out.startswith("not trained on, as it was corrected to polka, a genre that ")
     assert left_out.endswith(f": {dataset.tracks[0].path}")
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from generify.audio import load_audio
 from generify.datasets import (
     KNOWN,
     Dataset,
@@ -22,8 +23,16 @@ from generify.datasets import (
     load_dataset,
 )
 from generify.datasets.gtzan import published_tracks
+from generify.datasets.known import possible_names
 from generify.datasets.listing import Listing, bare_name, list_files
-from generify.errors import DatasetError, ParameterError
+from generify.datasets.splits import possible_splits
+from generify.errors import (
+    AudioDecodeError,
+    DatasetError,
+    Failure,
+    NothingThereError,
+    ParameterError,
+)
 
 SPLIT_SHA256 = {
     "train": "2b04966cef1486f1a7767b74271533fa23e220388db804a1937835e1fc4fa3fa",
@@ -72,7 +81,7 @@ class TestFacts:
             assert known.published_split(name, [Track("no such", None, "rock")]) is None
 
     def test_unknown_name_lists_the_known_ones(self):
-        with pytest.raises(DatasetError, match="no dataset is called 'gtzn'") as caught:
+        with pytest.raises(NothingThereError, match="no dataset is called 'gtzn'") as caught:
             dataset_facts("gtzn")
         assert "gtzan" in caught.value.hint
 
@@ -194,17 +203,34 @@ class TestGtzanLayouts:
             (),
         )
 
-    def test_the_corrupt_clip_and_a_stranger_fail_alone(self, tmp_path):
+    def test_the_corrupt_clip_fails_alone_and_a_song_of_ones_own_is_used(self, tmp_path):
         for clip in self.CLIPS:
             write_song(tmp_path / f"{clip}.wav")
         (tmp_path / "jazz/jazz.00054.wav").write_bytes(b"not a wav at all")
         write_song(tmp_path / "jazz/my own.wav")
         dataset = load_dataset(tmp_path)
-        assert len(dataset.tracks) == 4
         assert {Path(f.path).name: f.error_type for f in dataset.failures} == {
             "jazz.00054.wav": "AudioDecodeError",
-            "my own.wav": "DatasetError",
         }
+        own = Track("jazz/my own", str(tmp_path / "jazz/my own.wav"), "jazz")
+        assert (len(dataset.tracks), own in dataset.tracks) == (5, True)
+        assert "songs beside those of GTZAN, used too: 1" in dataset.warnings
+
+    def test_with_songs_of_ones_own_no_published_list_counts(self, tmp_path):
+        for clip in ("blues.00029", "blues.00031", "rock.00001", "rock.00002", "rock.00003"):
+            write_song(tmp_path / clip.partition(".")[0] / f"{clip}.wav")
+        write_song(tmp_path / "rock/mine.wav")
+        tracks = load_dataset(tmp_path).tracks
+        assert {track.split for track in tracks} == {None}
+        assert possible_splits(tracks) == ("artist", "random")
+
+    @pytest.mark.parametrize(("n_clips", "n_failures"), [(899, 0), (900, 1)])
+    def test_nearly_the_whole_of_it_is_kept_pure(self, tmp_path, n_clips, n_failures):
+        names = [f"{clip.partition('.')[0]}/{clip}" for clip in sorted(published_tracks())]
+        files = [PurePosixPath(f"{name}.wav") for name in [*names[:n_clips], "blues/mine"]]
+        found = known_dataset("gtzan").read(Listing(tmp_path / "mine", tuple(files), ()))
+        assert len(found.failures) == n_failures
+        assert len(found.tracks) == 900
 
     def test_copies_of_a_clip_count_once_lossless_first(self, tmp_path):
         for clip in self.CLIPS:
@@ -329,7 +355,7 @@ class TestFolders:
         assert dataset.failures == dataset.warnings == ()
 
     @pytest.mark.parametrize(
-        ("content", "why"), [(b"", "empty"), (b"these are words", "not audio")]
+        ("content", "why"), [(b"", "empty"), (b"these are words", "is a text, no audio")]
     )
     def test_false_audio_is_a_failure(self, two_genres, content, why):
         fake = two_genres / "rock/fake.MP3"
@@ -342,7 +368,16 @@ class TestFolders:
     def test_a_broken_link_is_a_failure(self, two_genres):
         (two_genres / "rock/gone.mp3").symlink_to(two_genres / "nowhere.mp3")
         (failure,) = load_dataset(two_genres).failures
-        assert failure.message == "cannot read it: No such file or directory"
+        assert failure.why == "no such file; check the path"
+
+    def test_what_is_no_song_is_said_as_whoever_hears_it_says_it(self, two_genres):
+        fake = two_genres / "rock/fake.mp3"
+        for content in (b"", b"words", b"\x89PNG\r\n\x1a\n0000", bytes(range(256)) * 40):
+            fake.write_bytes(content)
+            (failure,) = load_dataset(two_genres).failures
+            with pytest.raises(AudioDecodeError) as caught:
+                load_audio(fake)
+            assert failure == Failure.from_error(fake, caught.value)
 
     def test_audio_is_judged_by_content(self, two_genres):
         write_song(two_genres / "jazz/without suffix", "WAV")
@@ -460,9 +495,21 @@ class TestFolders:
 
     def test_no_genre_folders(self, tmp_path):
         write_song(tmp_path / "a.wav")
-        with pytest.raises(DatasetError, match="has no genre folders") as caught:
+        with pytest.raises(NothingThereError, match="has no genre folders") as caught:
             load_dataset(tmp_path)
         assert "ROOT/jazz/*.mp3" in caught.value.hint
+
+    def test_a_manifest_in_it_is_named(self, two_genres):
+        assert load_dataset(two_genres).warnings == ()
+        (two_genres / "levels.csv").write_text("path,genre\nrock/One.wav,rock\n")
+        (two_genres / "rock/deep.csv").write_text("path,genre,artist\n")
+        (two_genres / "binary.csv").write_bytes(bytes(range(256)))
+        assert load_dataset(two_genres).warnings == ()
+        (two_genres / "songs.csv").write_bytes(b'\xef\xbb\xbf"Path"; Genre ;album\r\n')
+        assert load_dataset(two_genres).warnings == (
+            f"{two_genres / 'songs.csv'} is there and was not read; give it in the place of the "
+            "folder to use what it says of artists, albums and splits",
+        )
 
     def test_one_genre_folder(self, tmp_path):
         write_song(tmp_path / "rock/a.wav")
@@ -480,9 +527,16 @@ class TestFolders:
         (tmp_path / "jazz").mkdir()
         (tmp_path / "jazz/b.wav").write_text("no audio")
         with pytest.raises(
-            DatasetError, match=r"audio of only one genre, 'rock'; .*b\.wav: not aud"
+            DatasetError, match=r"audio of only one genre, 'rock'; .*b\.wav: is a text, no"
         ):
             load_dataset(tmp_path)
+
+    def test_a_manifest_of_only_one_genre(self, tmp_path):
+        write_song(tmp_path / "rock/a.wav")
+        (tmp_path / "man.csv").write_text("path,genre\nrock/a.wav,rock\n")
+        with pytest.raises(DatasetError, match=r"man\.csv has audio of only one genre") as caught:
+            load_dataset(tmp_path / "man.csv")
+        assert caught.value.hint == "add rows of another genre to the manifest"
 
     def test_no_audio_at_all(self, tmp_path):
         (tmp_path / "rock").mkdir()
@@ -516,7 +570,7 @@ class TestGenres:
         assert load_dataset(two_genres, genres=["hip_hop", "JAZZ"]).genres == ("Hip-Hop", "jazz")
 
     def test_unknown_genre(self, two_genres):
-        with pytest.raises(DatasetError, match="music has no genre 'polka', 'ska'") as caught:
+        with pytest.raises(NothingThereError, match="music has no genre 'polka', 'ska'") as caught:
             load_dataset(two_genres, genres=["jazz", "polka", "ska"])
         assert caught.value.hint == "it has: jazz, rock"
 
@@ -524,6 +578,23 @@ class TestGenres:
     def test_not_a_sequence_of_names(self, two_genres, genres):
         with pytest.raises(ParameterError, match="genres must be a sequence of at least one name"):
             load_dataset(two_genres, genres=genres)
+
+
+class TestNames:
+    """A file is known again by whatever it was called when a model heard it."""
+
+    @pytest.mark.parametrize(
+        ("track", "path", "names"),
+        [
+            ("jazz/jazz.00001", "gt/jazz/jazz.00001.au", {"jazz.00001", "jazz/jazz.00001"}),
+            ("jazz.00001", "gt/jazz/jazz.00001.au", {"jazz.00001", "jazz/jazz.00001"}),
+            ("ghazal/gz36", "in/ghazal/gz36.ogg", {"ghazal/gz36", "ghazal/gz36.mp3"}),
+            ("jazz/jazz.00001", None, {"jazz.00001", "jazz/jazz.00001"}),
+            ("one", "music/rock/One.wav", {"one", "rock/One"}),
+        ],
+    )
+    def test_possible_names(self, track, path, names):
+        assert possible_names(Track(track, path, "jazz")) == names
 
 
 class TestManifest:

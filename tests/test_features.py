@@ -187,6 +187,8 @@ def test_every_extractor_introduces_itself(name: str) -> None:
 def test_an_unknown_extractor() -> None:
     with pytest.raises(ParameterError, match="there is no extractor 'vggish'; there are mfcc, "):
         get_extractor("vggish")
+    with pytest.raises(ParameterError, match=r"'rythm'; .*, classic; did you mean rhythm\?"):
+        get_extractor("tags+rythm")
 
 
 def test_specs_compare_by_value() -> None:

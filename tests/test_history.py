@@ -370,6 +370,16 @@ def test_corrections(history: History, music: Path, tmp_path: Path) -> None:
     assert history.take_back("/never.mp3") is False
 
 
+def test_a_song_corrected_before_it_was_heard_gets_its_length(
+    history: History, music: Path, tmp_path: Path
+) -> None:
+    song = tmp_path / "song.wav"
+    shutil.copy(music / "tones/tones0.wav", song)
+    history.correct(song, "folk")
+    keep(history, prediction(song))
+    assert [entry.duration for entry in history.search()] == [241.3]
+
+
 def test_a_song_that_is_gone_is_known_by_where_it_lay(
     history: History, music: Path, tmp_path: Path
 ) -> None:
@@ -392,6 +402,9 @@ def test_corrections_that_cannot_be(history: History, tmp_path: Path) -> None:
     for genre in ("", "  ", "x" * 256):
         with pytest.raises(ParameterError, match="a genre has 1 to 255 characters"):
             history.correct(text, genre)
+    for refused in (lambda: history.correct(tmp_path, "jazz"), lambda: history.take_back(tmp_path)):
+        with pytest.raises(ParameterError, match=f"{tmp_path} is a folder, a song was expected"):
+            refused()
     assert history.statistics().n_songs == 0
 
 

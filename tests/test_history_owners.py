@@ -75,6 +75,16 @@ def test_what_others_corrected_changes_nothing(owned: OwnedHistory) -> None:
         assert [count.genre for count in owned.count("anna", wanted)] == [genre]
 
 
+def test_a_song_with_several_answers_is_one_song(owned: OwnedHistory) -> None:
+    for number, genre in ((1, "jazz"), (1, "blues"), (2, "jazz"), (3, "rock")):
+        keep(owned, "anna", number, genre)
+    keep(owned, "bo", 4)
+    assert owned.count_songs("anna", ALL) == 3
+    assert owned.count_songs("anna", HistoryFilter(genre="jazz")) == 2
+    assert owned.count_songs("anna", HistoryFilter(name="0003")) == 1
+    assert owned.count_songs("carl", ALL) == 0
+
+
 def test_pages(owned: OwnedHistory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owners_module, "_AT_ONCE", 2)
     monkeypatch.setattr(searching, "_CHUNK", 2)

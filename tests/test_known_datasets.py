@@ -22,6 +22,7 @@ from generify.datasets import (
     list_datasets,
     load_dataset,
 )
+from generify.datasets.listing import list_files
 from generify.datasets.splits import make_split
 from generify.errors import DatasetError, ParameterError
 from generify.model import load_model
@@ -145,10 +146,20 @@ class TestBallroom:
         assert dataset.failures == ()
 
     def test_a_stranger_fails_alone(self, tmp_path):
-        write_songs(tmp_path, *(f"{clip}.wav" for clip in self.CLIPS), "Waltz/mine.wav")
-        (failure,) = load_dataset(tmp_path).failures
-        assert failure.path == str(tmp_path / "Waltz/mine.wav")
+        write_songs(tmp_path, *(f"{clip}.wav" for clip in self.CLIPS), "else/where/mine.wav")
+        (failure,) = known_dataset("ballroom").read(list_files(tmp_path)).failures
+        assert failure.path == str(tmp_path / "else/where/mine.wav")
         assert "not placed and named as in ballroom; expected BallroomData/" in failure.message
+
+    def test_songs_of_ones_own_among_a_part_of_it_are_used(self, tmp_path):
+        own = ("Waltz/mine.wav", "Rumba-American/live/mine.wav")
+        write_songs(tmp_path, *(f"{clip}.wav" for clip in self.CLIPS), *own)
+        dataset = load_dataset(tmp_path)
+        genre_of = {track.track: track.genre for track in dataset.tracks}
+        assert genre_of["Waltz/mine"] == "Waltz"
+        assert genre_of["Rumba-American/live/mine"] == "Rumba"
+        assert dataset.failures == ()
+        assert "songs beside those of Ballroom, used too: 2" in dataset.warnings
 
     def test_a_dance_of_ones_own_beside_them_is_not_lost(self, tmp_path):
         write_songs(tmp_path, *(f"{clip}.wav" for clip in self.CLIPS), "Salsa/mine.wav")

@@ -195,6 +195,7 @@ def test_a_graph_that_does_not_fit_its_card(graph: bytes) -> None:
     [
         (1, '{"n_mfcc": 20}', "mfcc v1 with other parameters"),
         (99, CARD.extractor.parameters, "mfcc v1"),
+        (99, "{}", "mfcc v1"),
     ],
 )
 def test_what_differs_about_the_extractor(version: int, parameters: str, ending: str) -> None:

@@ -216,6 +216,16 @@ def test_command_without_songs(tmp_path: Path, command: Command) -> None:
     assert done.err == "no playlist: no song has a genre\n"
 
 
+def test_command_of_songs_that_were_not_scanned(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "my music").mkdir()
+    done = command("playlist", tmp_path / "my music", "-o", tmp_path / "lists")
+    assert done.code == 2
+    assert done.err == (
+        f"error: {tmp_path / 'my music'} is no file; a file of results was expected\n"
+        f"hint: scan it first: generify scan '{tmp_path / 'my music'}' -o songs.parquet\n"
+    )
+
+
 def test_command_that_cannot_write(results: Path, command: Command) -> None:
     done = command("playlist", results, "-o", results)
     assert done.code == 2

@@ -178,6 +178,20 @@ def test_roc_curve_of_one_genre() -> None:
     assert caught.value.hint == "genres that have one: blues, jazz, rock"
 
 
+@pytest.mark.parametrize("n_genres", [4, 6, 10, 12])
+def test_no_title_of_the_roc_grid_lies_on_the_row_above(n_genres: int) -> None:
+    figure = plot_roc_grid(make_report(tuple(f"genre {n}" for n in range(n_genres))))
+    figure.canvas.draw()
+    panels = figure.axes
+    tops = sorted({round(axes.get_position().y1, 3) for axes in panels}, reverse=True)
+    assert len(tops) > 1
+    rows = [[a for a in panels if round(a.get_position().y1, 3) == top] for top in tops]
+    for above, below in itertools.pairwise(rows):
+        labels = [label.get_window_extent() for a in above for label in a.get_xticklabels()]
+        titles = [axes.title.get_window_extent() for axes in below]
+        assert min(box.y0 for box in labels) > max(box.y1 for box in titles)
+
+
 def test_roc_grid_has_a_panel_for_each_genre() -> None:
     figure = plot_roc_grid(make_report(("absent", "blues", "jazz", "pop", "rock")))
     titles = [axes.get_title() for axes in figure.axes]
@@ -323,6 +337,12 @@ def test_timeline_says_what_the_terminal_says(confidence: float, unknown: bool) 
     prediction = replace(make_prediction(unknown=unknown), confidence=confidence)
     said = words(plot_timeline(prediction)).splitlines()[0]
     assert said.endswith(f"jazz ({format_sure(confidence)})")
+
+
+def test_timeline_is_titled_with_the_name_that_is_given() -> None:
+    prediction = replace(make_prediction(), path="music/B/01.ogg")
+    assert words(plot_timeline(prediction, name="B/01.ogg")).startswith("B/01.ogg: ")
+    assert words(plot_timeline(prediction)).startswith("01.ogg: ")
 
 
 def test_timeline_has_no_percentage_where_it_means_nothing() -> None:

@@ -242,7 +242,9 @@ def test_a_timeline_covers_the_song_without_gaps(
     assert 0 < found[-1].end - found[-1].start <= 3.0
 
 
-@pytest.mark.parametrize("seconds", [1.0, 2.9, 3.0, 3.1, 12.0, 60.0, 60.4, 61.0, 64.0])
+@pytest.mark.parametrize(
+    "seconds", [1.0, 2.9, 3.0, 3.1, 4.4, 4.6, 12.0, 30.013, 60.0, 60.4, 61.0, 62.0, 64.0]
+)
 def test_a_timeline_ends_with_its_song(
     seconds: float, music_model: GenreModel, tmp_path: Path
 ) -> None:
@@ -252,7 +254,8 @@ def test_a_timeline_ends_with_its_song(
     assert found[0].start == 0
     assert found[-1].end == pytest.approx(seconds, abs=1e-4)
     assert all(a.end == b.start for a, b in itertools.pairwise(found))
-    assert len(found) == math.ceil(round(seconds / 3, 4))
+    assert [s.start for s in found] == [3.0 * i for i in range(len(found))]
+    assert 1.5 <= found[-1].end - found[-1].start < 4.5 or seconds == 1.0
 
 
 def test_silence_is_left_out_of_a_timeline(long_prediction: Prediction) -> None:
@@ -411,7 +414,7 @@ def test_bundled_models_answer(song: Path, name: str) -> None:
     assert result.model == name
     assert {g.genre for g in result.genres} == set(load_model(name).genres)
     assert result.unknown  # a chord of sines is no song
-    assert result.doubt == f"it is unlike all that {name} was trained on"
+    assert result.doubt == f"it is unlike nearly all that {name} was trained on"
     assert result.warnings == (f"{result.doubt}, so its percentages mean nothing here",)
     assert segments(result)
 

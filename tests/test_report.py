@@ -80,7 +80,11 @@ def make_report(genres: tuple[str, ...] = ("a/b", "a b", "गज़ल", "absent
             split_meaning="No artist is on both sides.",
             n_train=443,
             warnings=("81 clips have no known artist.",),
-            failures=(Failure(f"left/out/{NASTY}", "AudioDecodeError", "too short: 0.2 s"),),
+            failures=(
+                Failure(
+                    f"left/out/{NASTY}", "AudioDecodeError", f"left/out/{NASTY}: too short: 0.2 s"
+                ),
+            ),
         ),
         fold_accuracies=(0.5, 0.6, 0.7),
     )
@@ -109,6 +113,8 @@ def test_page_says_what_was_measured_on_what(written: Path) -> None:
     assert "No artist is on both sides." in page.words
     assert "81 clips have no known artist." in page.words
     assert "too short: 0.2 s" in page.words
+    assert page.words.count("left/out/") == 1
+    assert "AudioDecodeError" not in page.words
     assert "With so few test tracks (60), chance alone moves" in page.words
 
 
@@ -314,8 +320,12 @@ def test_comparison_refuses_different_splits(tmp_path: Path) -> None:
 
 def test_comparison_needs_a_label_for_each_before_anything_is_made(tmp_path: Path) -> None:
     report = make_report(("x", "y"))
-    with pytest.raises(ParameterError, match="a label for each result, got 1 results and 2 labels"):
+    said = "a label for each result, got 1 reports among 1 results and 2 labels"
+    with pytest.raises(ParameterError, match=said):
         write_comparison([report], ["a", "b"], tmp_path / "new")
+    said = "at least one report .* got 0 reports among 1 results and 1 labels"
+    with pytest.raises(ParameterError, match=said):
+        write_comparison([Failure("a", "E", "x")], ["a"], tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -343,7 +353,7 @@ def test_that_a_split_flatters_is_in_the_box_to_be_read_first(tmp_path: Path) ->
         write_report(replace(report, experiment=experiment), tmp_path / "a"),
         write_comparison([replace(report, experiment=experiment)], ["lda"], tmp_path / "b"),
     ):
-        box = "Read this before you believe the numbers They flatter: drawn at random"
+        box = "Read this before you believe the numbers drawn at random"
         assert box in Page(files.html).words
 
 

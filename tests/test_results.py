@@ -185,7 +185,7 @@ def test_a_file_of_something_else(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("path,genre\na.mp3,jazz\n", "there is no unknown"),
+        ("path,genre\na.mp3,jazz\n", "Generify: there is no field unknown "),
         ("path,model,genre,confidence,unknown,duration\na,m,jazz,high,False,1\n", "'high'"),
     ],
 )

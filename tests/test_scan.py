@@ -43,6 +43,20 @@ def test_every_song_is_found_once(library: Path) -> None:
     assert len(songs) == len(set(songs)) == 4
 
 
+def test_a_song_given_in_several_ways_is_found_once(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(library)
+    given = ["a", "./a", library / "a", f"../{library.name}/a", "b.mp3", library / "b.mp3"]
+    names = [str(path) for path in find_songs(given).files]
+    assert names == ["a/1.ogg", "a/2.flac", "a/deep/er/3.wav", "b.mp3"]
+    # ".." leads out of what a link leads to: another file than the text of the path says
+    (library / "link").symlink_to(library / "a/deep")
+    (library / "1.ogg").write_bytes((library / "a/1.ogg").read_bytes())
+    names = [str(path) for path in find_songs(["1.ogg", "link/../1.ogg", "a/1.ogg"]).files]
+    assert names == ["1.ogg", "link/../1.ogg"]
+
+
 def test_a_folder_without_songs(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("words")
     with pytest.raises(ParameterError, match=f"no song in {tmp_path}") as caught:

@@ -12,7 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterable
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +25,13 @@ from conftest import Command
 from generify.errors import AudioDecodeError, Failure, ParameterError
 from generify.model import GenreModel, load_model
 from generify.prediction import GenreProbability, Prediction
-from generify.results import ResultsError, SongResult, read_results, read_song_results
+from generify.results import (
+    ResultsError,
+    SongResult,
+    read_results,
+    read_song_results,
+    write_song_results,
+)
 from generify.scan import Redo, ScanSettings, ScanSummary, open_scan
 from generify.scan.listening import FileState, Recognised, listen
 from generify.scan.summary import Tally
@@ -420,22 +429,48 @@ def test_answers_for_songs_on_a_disk_that_is_not_there_are_kept(
     assert heard == ["b/empty.mp3"]
 
 
+@pytest.mark.parametrize("way", ["an empty folder", "a link to nothing"])
+def test_answers_are_kept_where_a_disk_may_not_be_mounted(
+    way: str, library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    given = [library / "a", library / "b"]
+    scan(given, output, music_model)
+    (library / "b").rename(tmp_path / "unplugged")
+    if way == "an empty folder":
+        (library / "b").mkdir()
+    else:
+        (library / "b").symlink_to(tmp_path / "nowhere")
+    scan(given, output, music_model, CHANGED)
+    assert names_in(output) == [*SONGS[3:6], *SONGS[:3], "library/b"]
+
+
 def test_songs_that_were_taken_out_of_a_folder_are_dropped(
     library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
 ) -> None:
-    """All of them: the empty folder fails, but it was looked into."""
+    """All of them: the folder fails, but it was looked into."""
     output = tmp_path / "out.csv"
     given = [library / "a", library / "b"]
     scan(given, output, music_model)
     for song in (library / "b").iterdir():
         song.unlink()
+    (library / "b/cover.jpg").touch()
     scan(given, output, music_model, CHANGED)
     assert names_in(output) == [*SONGS[:3], "library/b"]
-    (library / "b").rmdir()
-    (library / "b.wav").mkdir()
-    (library / "b").symlink_to(tmp_path / "unplugged")
-    scan(given, output, music_model, CHANGED)
-    assert names_in(output) == [*SONGS[:3], "library/b"]
+
+
+def test_songs_of_a_folder_that_is_named_like_a_song_are_dropped(
+    library: Path, music_model: GenreModel, heard: list[str], tmp_path: Path
+) -> None:
+    """The folder fails once it is empty, but it is known that nothing is below."""
+    output = tmp_path / "out.csv"
+    (library / "x.wav").mkdir()
+    (library / "c.wav").rename(library / "x.wav/c.wav")
+    scan(library, output, music_model)
+    assert names_in(output)[-1] == "x.wav/c.wav"
+    (library / "x.wav/c.wav").unlink()
+    scan(library, output, music_model, CHANGED)
+    assert names_in(output) == [*SONGS[:6], "library/x.wav"]
 
 
 def test_an_update_of_one_folder_and_then_another(
@@ -546,6 +581,109 @@ def test_another_kind_of_scan_does_not_go_on(
         scan(library, output, same_name, settings)
     scan(library, output, music_model)
     assert sorted(heard) == sorted(SONGS)
+
+
+@pytest.mark.parametrize("redo", [Redo.NOTHING, Redo.CHANGED])
+@pytest.mark.parametrize(
+    ("said", "asked", "refused"),
+    [
+        ({}, 0.6, "a.wav is jazz in it, at 0.5"),
+        ({}, 0.5, ""),
+        ({}, 0.2, ""),
+        ({"genre": None, "unknown": True}, 0.2, "a.wav is unknown in it, at 0.5"),
+        ({"genre": None, "unknown": True}, 0.5, ""),
+        ({"genre": None, "unknown": True, "doubt": "it is noise"}, 0.2, ""),
+    ],
+)
+def test_answers_judged_with_another_min_confidence_are_not_taken(
+    redo: Redo,
+    said: dict[str, Any],
+    asked: float,
+    refused: str,
+    music_model: GenreModel,
+    tmp_path: Path,
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.ones(8000), 8000)
+    card, state = music_model.card, FileState.of(str(tmp_path / "a.wav"))
+    jazz = (GenreProbability("jazz", 0.5), GenreProbability("rock", 0.5))
+    known = Prediction(str(tmp_path / "a.wav"), card.name, "jazz", 0.5, False, jazz, 30.0, 30.0)
+    answer = SongResult(
+        replace(known, **said), card.version, "hash", size=state.size, modified=state.modified
+    )
+    output = tmp_path / "out.csv"
+    write_song_results([answer], output, ("jazz", "rock"))
+    message = rf"made with another min-confidence than {asked:g}: .*{refused}"
+    refusing = pytest.raises(ParameterError, match=message) if refused else nullcontext()
+    settings = ScanSettings(min_confidence=asked, redo=redo)
+    with refusing as caught, open_scan([tmp_path], output, music_model, settings) as job:
+        assert job.n_before == job.n_songs == 1
+    if caught is not None:
+        assert caught.value.hint.startswith("give the one that it was made with; --again")
+    assert {path.name for path in tmp_path.iterdir()} - {"out.csv.part"} == {"a.wav", "out.csv"}
+
+
+@pytest.mark.parametrize("settings", [None, CHANGED])
+@pytest.mark.parametrize(
+    ("begun", "given", "place"),
+    [
+        ("library", "../library", "in {}"),
+        ("library/b", "../library/b", "in {}"),
+        (".", "..", "in {}/library"),
+        ("../library", "../../library", "below {}"),
+    ],
+)
+def test_paths_that_begin_in_another_folder(
+    begun: str,
+    given: str,
+    place: str,
+    settings: ScanSettings | None,
+    library: Path,
+    music_model: GenreModel,
+    heard: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else each song would be there twice: at its old path and at its new one."""
+    first, other = tmp_path, tmp_path / "other"
+    if begun == ".":
+        first, other = library, library / "a"
+    elif begun == "../library":
+        first, other = tmp_path / "first", tmp_path / "other/deep"
+    for folder in (first, other):
+        folder.mkdir(parents=True, exist_ok=True)
+    output = tmp_path / "out.csv"
+    monkeypatch.chdir(first)
+    scan(Path(begun), output, music_model)
+    before, n_heard = output.read_bytes(), len(heard)
+    monkeypatch.chdir(other)
+    with pytest.raises(ParameterError, match=r"out\.csv names its songs from another fold") as e:
+        scan(Path(given), output, music_model, settings)
+    assert e.value.hint == f"run it {place.format(tmp_path)}, as when they were first heard"
+    assert (output.read_bytes(), len(heard)) == (before, n_heard)
+    assert not journal(output).exists()
+    monkeypatch.chdir(first)
+    scan(Path(begun), output, music_model, settings)
+    paths = [answer.path for answer in read_results(output)]
+    assert len(paths) == len(set(paths)) == n_heard
+
+
+def test_songs_that_were_all_moved_are_no_paths_of_another_folder(
+    library: Path,
+    music_model: GenreModel,
+    heard: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    output = tmp_path / "out.csv"
+    scan(Path("library/a"), output, music_model)
+    (library / "a").rename(tmp_path / "else")
+    heard.clear()
+    with open_scan([Path("library"), Path("else")], output, music_model, CHANGED) as job:
+        list(job.listen())
+        assert (job.n_gone, job.n_recognised) == (3, 3)
+        job.finish()
+    assert sorted(heard) == ["b/1.wav", "b/2.wav", "b/empty.mp3", "library/c.wav"]
 
 
 @pytest.mark.parametrize("settings", [None, CHANGED])

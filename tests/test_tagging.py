@@ -589,6 +589,47 @@ def test_undo_leaves_what_was_changed_since(songs: Path) -> None:
     assert len(journals()) == 1
 
 
+@pytest.mark.parametrize("what", ["gone", "changed", "damaged"])
+def test_a_run_that_cannot_be_brought_back_whole_hides_no_other(what: str, songs: Path) -> None:
+    before = bytes_of(songs)
+    tag(answer(songs / "song.m4a"))
+    tag(answer(songs / "song.ogg"), answer(songs / "song.wav"))
+    tagged = (songs / "song.ogg").read_bytes()
+    if what == "gone":
+        (songs / "song.ogg").unlink()
+    elif what == "changed":
+        (songs / "song.ogg").write_bytes(b"another")
+    else:
+        latest = journals()[-1]
+        latest.write_bytes(b"{}\n" + latest.read_bytes().split(b"\n", 1)[1])
+    assert sorted(type(r).__name__ for r in undo(dry_run=True)) == ["Failure", "TagChange"]
+    assert len([path for path in journals() if path.name.endswith(".aside.ndjson")]) == 0
+    assert sorted(type(r).__name__ for r in undo()) == ["Failure", "TagChange"]
+    assert [type(r) for r in undo()] == [TagChange]  # the run before
+    (aside,) = journals()
+    assert aside.name.endswith(".aside.ndjson")
+    # It stays, and whatever comes back can be undone by it.
+    (songs / "song.ogg").write_bytes(tagged)
+    failed = [r for r in undo() if isinstance(r, Failure)]
+    assert len(failed) == len(journals()) == (what == "damaged")
+    after = bytes_of(songs)
+    assert [name for name in before if after[name] != before[name]] == ["song.ogg"] * len(failed)
+
+
+def test_a_run_that_can_be_gone_on_with_stays_the_latest(song: Path) -> None:
+    tag(answer(song))
+    (journal,) = journals()
+    mode = song.stat().st_mode
+    song.chmod(0o444)
+    (failure,) = undo()
+    assert isinstance(failure, Failure)
+    assert "is read-only; make it writable" in failure.message
+    assert journals() == [journal]
+    song.chmod(mode)
+    assert [type(r) for r in undo()] == [TagChange]
+    assert journals() == []
+
+
 def test_journal_with_a_damaged_line(songs: Path) -> None:
     names = ("song.flac", "song.ogg", "song.wav")
     before = bytes_of(songs)

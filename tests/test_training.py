@@ -21,6 +21,7 @@ from generify.errors import DatasetError, Failure, ParameterError
 from generify.model_card import track_digest
 from generify.table import FeatureTable
 from generify.training import (
+    NothingUnseenError,
     compare_classifiers,
     default_split,
     evaluate_model,
@@ -404,7 +405,9 @@ def nothing_is_learnt(n_done: int, _: int) -> None:
 def test_held_out_are_all_but_one_of_a_genre(make_table: TableMaker) -> None:
     rock = [i for i, genre in enumerate(FIVE) if genre == "rock"][1:]
     table = make_table(FIVE, splits=["test" if i in rock else "train" for i in range(len(FIVE))])
-    with pytest.raises(DatasetError, match="made has only one usable track of rock"):
+    with pytest.raises(
+        DatasetError, match="made, its test tracks held out, has only one usable track of rock"
+    ):
         train_model(table, "lda", split="random", hold_out=True, progress=nothing_is_learnt)
 
 
@@ -469,6 +472,27 @@ def test_seen_tracks_are_known_in_another_place(make_table: TableMaker) -> None:
         evaluate_model(model, moved)
 
 
+@pytest.mark.parametrize(("then", "now"), [("", "jazz/"), ("jazz/", "")])
+def test_seen_tracks_are_known_beside_a_genre_of_ones_own(
+    make_table: TableMaker, then: str, now: str
+) -> None:
+    """There clips of GTZAN are called by their paths, elsewhere by their bare names."""
+    table = make_table(["jazz"] * 24 + ["rock"] * 24)
+
+    def called(folder: str) -> FeatureTable:
+        clips = [f"{track.genre}.{n % 24:05d}" for n, track in enumerate(table.tracks)]
+        tracks = [
+            replace(t, track=f"{folder}{clip}".replace("jazz/rock", "rock/rock"),
+                    path=f"mine/{t.genre}/{clip}.ogg")
+            for t, clip in zip(table.tracks, clips, strict=True)
+        ]  # fmt: skip
+        return replace(table, tracks=tuple(tracks))
+
+    model = train_model(called(then), "lda", n_folds=2).model
+    with pytest.raises(NothingUnseenError, match="was trained on all 48 of these tracks"):
+        evaluate_model(model, called(now))
+
+
 def test_a_model_is_not_judged_on_its_own_tracks(make_table: TableMaker) -> None:
     table = seen(make_table)
     model = train_model(table, "lda", name="mine", n_folds=2).model
@@ -495,7 +519,9 @@ def test_genres_that_the_model_does_not_know(make_table: TableMaker) -> None:
         DatasetError, match="the model does not know jazz, metal; it knows blues, rock"
     ) as caught:
         evaluate_model(model, make_table(["rock", "metal", "jazz"]))
-    assert "--genres" in caught.value.hint
+    assert caught.value.hint == (
+        "choose genres that it knows with --genres, or name the folders as it does"
+    )
 
 
 def test_features_of_another_extractor(make_table: TableMaker) -> None:
@@ -514,6 +540,43 @@ def test_only_the_test_part_of_a_split(make_table: TableMaker) -> None:
     report = evaluate_model(model, replace(fresh, tracks=tuple(tracks)), split="given")
     assert report.n_tracks == 20
     assert report.experiment.split == "given, test part"
+
+
+# ------------------------------------------------------------------ what weakens a figure
+
+
+def test_given_folds_say_that_nobody_knows_the_artists(make_table: TableMaker) -> None:
+    folds: list[str | None] = [str(n % 3) for n in range(60)]
+    unnamed = make_table(["rock"] * 30 + ["jazz"] * 30, splits=folds)
+    warning = "no artist is known, so the same artists may well be on both sides"
+    told = evaluate_recipe(unnamed, "lda", split="given").experiment.warnings
+    assert [text.partition(":")[0] for text in told] == [warning]
+    assert evaluate_recipe(unnamed, "lda", split="random").experiment.warnings == ()
+
+
+def test_given_folds_tell_who_and_what_is_on_both_sides(make_table: TableMaker) -> None:
+    folds: list[str | None] = [str(n % 3) for n in range(60)]
+    artists: list[str | None] = [f"one {n // 2}" for n in range(60)]
+    table = make_table(["rock"] * 30 + ["jazz"] * 30, splits=folds, artists=artists)
+    table.X[1] = table.X[0]
+    assert evaluate_recipe(table, "lda", split="given").experiment.warnings == (
+        "60 of 60 test tracks are by artists who are also trained on",
+        "2 of 60 test tracks have a copy that is also trained on",
+        "an accuracy measured on it flatters",
+    )
+
+
+def test_a_recording_under_two_genres_is_named(make_table: TableMaker) -> None:
+    table = make_table(["rock"] * 20 + ["jazz"] * 20)
+    assert evaluate_recipe(table, "lda").experiment.warnings == ()
+    table = make_table(["rock"] * 20 + ["jazz"] * 20)
+    table.X[1] = table.X[0]  # of one genre: no contradiction
+    table.X[22] = table.X[31] = table.X[3]
+    (warning,) = evaluate_recipe(table, "lda").experiment.warnings
+    assert warning == (
+        "one recording is there under two genres: rock/3 (rock) and jazz/22 (jazz); "
+        "`generify datasets verify` names 1 more"
+    )
 
 
 # ------------------------------------------------------------------ what cannot be learnt

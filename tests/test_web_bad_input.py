@@ -103,6 +103,9 @@ def test_what_is_no_song(
     assert problem["detail"].startswith(name)
     assert "/" not in problem["detail"].split("(")[0]  # where it lay is nobody's business
     assert problem["hint"]
+    assert problem["detail"].startswith(f"{name}: {problem['why'][:20]}")
+    assert "soundfile" not in problem["why"]
+    assert "pyav" not in problem["why"]
 
 
 def _promise_much() -> bytes:

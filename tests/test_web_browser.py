@@ -103,9 +103,10 @@ def choose(page: Any, *songs: Path | dict[str, Any]) -> None:
     page.locator("input[type=file]").set_input_files(files)
 
 
-def done(page: Any, count: int) -> None:
+def done(page: Any, count: int, *, failed: int = 0) -> None:
     """Wait until so many songs of the queue have ended."""
-    expect(page.locator("[data-count]")).to_have_text(re.compile(f"^{count} of {count} song"))
+    told = f"{count} of {count + failed} song{'s' if count + failed > 1 else ''} done"
+    expect(page.locator("[data-count]")).to_have_text(told + (f", {failed} failed" * bool(failed)))
 
 
 def drop(page: Any, path: Path) -> None:
@@ -196,7 +197,8 @@ def test_the_waveform_has_the_colour_of_the_genre(visit: Visit) -> None:
 
 def test_record_with_the_microphone(visit: Visit) -> None:
     with visit("/western") as page:
-        expect(page.get_by_text("only to pages from localhost or over HTTPS")).to_be_visible()
+        expect(page.get_by_text("for 15 to 30 seconds")).to_be_visible()
+        expect(page.get_by_text("only to pages from localhost or over HTTPS")).to_be_hidden()
         page.get_by_role("button", name="Record").click()
         expect(page.get_by_role("button", name="Stop and ask")).to_be_focused()
         expect(page.locator("[data-clock]")).to_have_text("0:03")
@@ -209,6 +211,14 @@ def test_record_with_the_microphone(visit: Visit) -> None:
         expect(page.locator(".answer")).to_be_visible()
         page.locator(".timeline").click()
         wait_for(page, lambda: audio(page, "currentTime") > 0.1)
+
+
+def test_where_there_is_no_microphone(visit: Visit) -> None:
+    with visit("/western") as page:
+        page.add_init_script("Object.defineProperty(window, 'isSecureContext', {value: false})")
+        page.reload()
+        expect(page.get_by_text("only to pages from localhost or over HTTPS")).to_be_visible()
+        expect(page.get_by_role("button", name="Record")).to_be_disabled()
 
 
 def test_a_recording_can_be_cancelled(visit: Visit) -> None:
@@ -225,10 +235,10 @@ def test_a_queue_of_five(visit: Visit) -> None:
         songs = [upload(f"noise {n}.wav", noise(2 + n)) for n in range(3)]
         choose(page, *songs, upload(evil, noise(2)), upload("text.mp3", b"no song" * 99))
         expect(page.locator(".queue li")).to_have_count(5)
-        done(page, 5)
+        done(page, 4, failed=1)
         expect(page.locator(".queue .state.bad")).to_have_count(1)
         expect(page.locator(".queue .state.bad")).to_contain_text(
-            re.compile("^is a text, no audio")
+            re.compile("^Is a text, no audio – give a song$")
         )
         assert page.locator(".queue .name").all_inner_texts()[3] == evil
         assert page.locator(".queue img").count() == 0
@@ -267,7 +277,7 @@ def test_the_first_of_the_list_is_opened(visit: Visit) -> None:
         expect(page.get_by_role("button", name="Show quick.wav")).to_be_visible()
         expect(page.locator(".answer")).to_have_count(0)
         asked[1].continue_()
-        done(page, 3)
+        done(page, 2, failed=1)
         expect(page.locator(".answer .name")).to_have_text("slow.wav")
 
 
@@ -304,6 +314,23 @@ def test_a_song_that_is_waited_for_can_be_removed(visit: Visit) -> None:
         page.get_by_role("button", name="Clear the list").click()
         expect(page.locator(".answer")).to_have_count(0)
         assert page.evaluate("window.opened") == []
+
+
+def test_what_is_wrong_with_a_song_is_told_in_its_row(visit: Visit) -> None:
+    content = io.BytesIO()
+    samples = 0.2 * np.random.default_rng(5).standard_normal(20 * 22050)
+    soundfile.write(content, samples, 22050, format="OGG")
+    song = content.getvalue()
+    with visit("/western") as page:
+        choose(page, upload("cut.ogg", song[: len(song) // 2]), upload("head.ogg", song[:3000]))
+        done(page, 1, failed=1)
+        cut, head = page.locator(".queue .state").all()
+        expect(cut).to_have_text("Unknown, with a warning")
+        expect(page.locator(".warnings li")).to_have_text(re.compile("^Its end is missing"))
+        expect(head).to_have_text(
+            "Looks like OGG but cannot be decoded – "
+            "the file is damaged or cut short; get it again or convert it to WAV"
+        )
 
 
 def test_why_a_song_is_unknown(visit: Visit) -> None:
@@ -379,6 +406,8 @@ def test_history_is_searched_and_exported(visit: Visit) -> None:
         choose(page, EXAMPLES / "intro.mp3", upload("Rain & <b>wind.wav", noise(3)))
         done(page, 2)
         expect(page.locator(".last-songs .name")).to_have_count(2)
+        page.get_by_role("link", name="Rain & <b>wind.wav").click()
+        expect(page.locator("tbody .open")).to_have_text(["Rain & <b>wind.wav"])
 
         page.goto("/history")
         names = page.locator("tbody .open")
@@ -406,6 +435,28 @@ def test_history_is_searched_and_exported(visit: Visit) -> None:
         assert "intro.mp3" not in table
 
 
+def test_the_ways_on_from_a_missing_page_stand_in_a_row(visit: Visit) -> None:
+    with visit("/nowhere", viewport={"width": 1200, "height": 800}) as page:
+        buttons = page.locator("main .button")
+        expect(buttons).to_have_count(4)
+        assert len({button.bounding_box()["y"] for button in buttons.all()}) == 1
+
+
+def test_history_counts_songs_and_answers(visit: Visit) -> None:
+    with visit("/western") as page:
+        choose(page, upload("wind.wav", noise(3)), upload("rain.wav", noise(4)))
+        done(page, 2)
+        page.goto("/indian")
+        choose(page, upload("wind.wav", noise(3)))
+        done(page, 1)
+        page.goto("/history")
+        expect(page.locator("[data-said]")).to_have_text("2 songs, 3 answers.")
+        captions = page.locator("[data-charts] figcaption")
+        expect(captions).to_have_text(["Indian: 1 answer", "Western: 2 answers"])
+        page.set_viewport_size({"width": 60, "height": 700})  # no room for a chart, no complaint
+        expect(page.locator("[data-charts] svg").first).to_have_attribute("width", "172")
+
+
 def test_history_shows_and_deletes(visit: Visit) -> None:
     with visit("/") as page:
         choose(page, EXAMPLES / "intro.mp3", upload("wind.wav", noise(3)))
@@ -424,7 +475,7 @@ def test_history_shows_and_deletes(visit: Visit) -> None:
         expect(names).to_have_count(1)
         page.get_by_role("button", name="Delete all").click()
         page.locator("dialog").get_by_role("button", name="Delete all").click()
-        expect(status).to_have_text("1 song deleted.")
+        expect(status).to_have_text("1 answer deleted.")
         expect(names).to_have_count(0)
 
 
@@ -577,7 +628,7 @@ def test_axe_finds_no_fault(visit: Visit, axe: str, scheme: str) -> None:
     calm = {"color_scheme": scheme, "reduced_motion": "reduce"}
     with visit("/western", **calm) as page:
         choose(page, upload("noise.wav", noise(9)), upload("text.mp3", b"no song" * 99))
-        done(page, 2)
+        done(page, 1, failed=1)
         page.locator(".moments summary").click()
         assert faults(page, axe) == []
         for path in (*PATHS, "/nowhere"):

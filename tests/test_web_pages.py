@@ -289,6 +289,8 @@ def test_models_page_quotes_the_card(visitor: Visitor, cards: tuple[ModelCard, .
         assert f"{card.metrics['accuracy']:.1%}".replace("%", " %") in text
         assert f"right of {card.metrics['n_tracks']} test songs" in text
         assert card.metrics["split_meaning"] in text
+        own = " ".join(_Reader(visitor.get(f"/{card.name}").text).texts)
+        assert card.metrics["split_meaning"] in own  # a flattering split says so wherever
     row = cards[0].metrics["confusion"][0]  # what western's blues were called
     assert 0.3 < row[0] / sum(row) <= 0.6
     assert f'<th scope="row">Blues</th><td class="heat-4">{row[0]}</td>' in text

@@ -43,10 +43,10 @@ def _form(*parts: tuple[str, str | None, bytes]) -> bytes:
 
 def _read(form: bytes, block: int = 1 << 20) -> tuple[bytes, str, dict[str, str]]:
     stream = io.BytesIO()
-    reader = FormReader(b"b", stream, max_other_bytes=1000)
+    reader = FormReader(b"b", stream, known=("model", "timeline"), max_other_bytes=1000)
     for start in range(0, len(form), block):
         reader.feed(form[start : start + block])
-    fields = reader.finish(("model", "timeline"))
+    fields = reader.finish()
     return stream.getvalue(), reader.file_name, fields
 
 
@@ -270,6 +270,15 @@ def test_a_length_that_is_not_stated_is_refused_before_it_is_heard(visitor: http
 def test_fields_are_checked(visitor: httpx.Client, fields: dict[str, str], match: str) -> None:
     problem = assert_problem(send(visitor, make_song(), **fields), 422, "invalid-request")
     assert match in problem["detail"]
+
+
+def test_a_song_in_a_field_of_another_name(visitor: httpx.Client) -> None:
+    """However long it is: the name is told, not that there is too much."""
+    for song in (b"short", make_song(6.0)):
+        answer = visitor.post(PREDICTIONS, files={"fil": ("a.wav", song)})
+        problem = assert_problem(answer, 422, "invalid-request")
+        assert problem["detail"] == "there is no field 'fil'"
+        assert "-F file=@" in problem["hint"]
 
 
 def test_fields_may_follow_the_song(visitor: httpx.Client) -> None:

@@ -33,3 +33,19 @@ def test_a_pool_is_closed_while_its_process_begins(monkeypatch: pytest.MonkeyPat
     pool.close(0)
     (keeper,) = pool._keepers
     assert not keeper.is_alive()
+
+
+def test_no_song_is_handed_over_once_the_pool_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    setup: Any = None
+    pool = WorkerPool(setup, n_workers=1, n_waiting=1, time_limit=1)
+    (keeper,) = pool._keepers
+
+    def ready_too_late() -> bool:
+        keeper.give_up()
+        return True
+
+    monkeypatch.setattr(keeper, "_ready", ready_too_late)
+    work: Any = None
+    problem = keeper._attempt(work).problem
+    assert problem is not None
+    assert problem.code == "closing"

@@ -62,7 +62,9 @@ def parts_page() -> str:
             "Chosen with `--classifier NAME`; `generify compare` judges all of them.",
             table(("name", "what it is"), [(f"`{n}`", f.title) for n, f in CLASSIFIERS.items()]),
             "## Splits",
-            "Chosen with `--split NAME`; without it, the least flattering that a dataset allows.",
+            "Chosen with `--split NAME`; without it, the least flattering that a dataset allows. "
+            "Where a manifest has [folds](formats.md#a-dataset), `given` is cross-validation with "
+            "these.",
             table(("name", "what it means"), [(f"`{n}`", t) for n, t in list_splits().items()]),
             "## Datasets",
             "`generify datasets info NAME` shows all that is known of one.",

@@ -19,6 +19,7 @@ import numpy as np
 
 from generify.calibration import LEAST_PROBABILITY
 from generify.errors import MissingExtraError, ParameterError
+from generify.genre_names import likely_meant
 
 __all__ = [
     "CLASSIFIERS",
@@ -169,7 +170,10 @@ def classifier_facts(name: str) -> ClassifierFacts:
         When there is no such classifier.
     """
     if name not in CLASSIFIERS:
-        raise ParameterError(f"there is no classifier {name!r}; there are {', '.join(CLASSIFIERS)}")
+        meant = likely_meant(name, {known: known for known in CLASSIFIERS})
+        raise ParameterError(
+            f"there is no classifier {name!r}; there are {', '.join(CLASSIFIERS)}{meant}"
+        )
     return CLASSIFIERS[name]
 
 

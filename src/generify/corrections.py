@@ -5,7 +5,7 @@ In it: :func:`apply_corrections`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from generify.cache import FeatureCache
@@ -36,8 +36,8 @@ def apply_corrections(
     Returns
     -------
     Dataset
-        The same where nothing is corrected; else with warnings that say how many were changed and
-        added, and which are left out. Genres are matched however they are spelt.
+        The same where nothing is corrected; else with how many were changed and added, and
+        warnings that say which are left out. Genres are matched however they are spelt.
 
     Raises
     ------
@@ -59,20 +59,27 @@ def apply_corrections(
     more = {content: track for content, track in corrected.items() if content not in known}
     added = tuple(_added(changed, more))
     tracks = tuple(track for track in (*changed, *added) if track.genre in dataset.genres)
-    remarks = _remarks(dataset, changed, added)
-    return replace(dataset, tracks=tracks, warnings=(*dataset.warnings, *remarks))
+    return replace(
+        dataset,
+        tracks=tracks,
+        warnings=(*dataset.warnings, *_left_out(dataset, (*changed, *added))),
+        corrections=_count(dataset, changed, added),
+    )
 
 
-def _remarks(dataset: Dataset, changed: Sequence[Track], added: Sequence[Track]) -> Iterator[str]:
-    """Say how many were changed and added, and which are left out: each counts once."""
+def _count(dataset: Dataset, changed: Sequence[Track], added: Sequence[Track]) -> str:
+    """Say how many were changed and added: each counts once, those left out do not."""
     pairs = zip(changed, dataset.tracks, strict=True)
     n_changed = sum(a.genre != b.genre and a.genre in dataset.genres for a, b in pairs)
     n_added = sum(track.genre in dataset.genres for track in added)
-    yield (
+    return (
         f"corrections: tracks of {dataset.name} whose genre was changed: {n_changed}; "
         f"added: {n_added}"
     )
-    for track in (*changed, *added):
+
+
+def _left_out(dataset: Dataset, tracks: Iterable[Track]) -> Iterator[str]:
+    for track in tracks:
         if track.genre not in dataset.genres:
             yield (
                 f"not trained on, as it was corrected to {track.genre}, a genre that "

@@ -78,7 +78,7 @@ def _describe_ogg_ending(stream: BinaryIO, duration: float) -> str:
     tail = stream.read()
     last = tail[max(0, tail.rfind(b"OggS")) :]
     if len(last) < _page_length(last) or not last[5] & _LAST:
-        return f"its last page is missing; it is {DAMAGED}"
+        return f"its end is missing (the last Ogg page); it is {DAMAGED}"
     if last[14:18] not in {page[14:18] for page in pages}:
         return "several songs lie in it one behind the other; those of another kind are not heard"
     begun = _position(pages, _first_sounding_page(stream))

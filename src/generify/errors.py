@@ -21,6 +21,7 @@ __all__ = [
     "HistoryError",
     "MissingExtraError",
     "ModelError",
+    "NoModelError",
     "NothingThereError",
     "ParameterError",
 ]
@@ -64,7 +65,7 @@ class DatasetError(GenerifyError):
 
 
 class NothingThereError(DatasetError, ParameterError):
-    """A path that does not exist, is no folder where one is needed, or holds no song: mistyped."""
+    """A path or name that leads to nothing of use, or not to what is needed: mistyped."""
 
 
 class CacheError(GenerifyError):
@@ -73,6 +74,10 @@ class CacheError(GenerifyError):
 
 class ModelError(GenerifyError):
     """A model that is missing, damaged, or made for another version of an extractor."""
+
+
+class NoModelError(ModelError, ParameterError):
+    """A model that there is not, neither as a file nor by name: mistyped."""
 
 
 class HistoryError(GenerifyError):

@@ -163,6 +163,7 @@ def extract_features(
         failures=dataset.failures + failures,
         warnings=dataset.warnings + _track_warnings(tracks, entries),
         artists_from=dataset.artists_from,
+        corrections=dataset.corrections,
     )
 
 

@@ -119,9 +119,9 @@ def likely_meant(key: str, genres: Mapping[str, str]) -> str:
     Parameters
     ----------
     key : str
-        The genre in the spelling of the keys.
+        The genre, or the name of anything else, in the spelling of the keys.
     genres : mapping of str to str
-        Names of the genres there are, by what they are compared by.
+        Names of those there are, by what they are compared by.
 
     Returns
     -------

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from generify import defaults
 from generify.atomic import replacing
-from generify.errors import NO_MODEL_HINT, ModelError, ParameterError
+from generify.errors import NO_MODEL_HINT, ModelError, NoModelError, ParameterError
 from generify.features import get_extractor
 from generify.features.base import Extractor
 from generify.graph_check import (
@@ -282,12 +282,12 @@ def _read_model(model: str | Path) -> bytes:
         raise ModelError(message, hint=NO_MODEL_HINT) from err
 
 
-def _no_such_model(path: Path) -> ModelError:
+def _no_such_model(path: Path) -> NoModelError:
     """Name the bundled models, and the file or model that was probably meant."""
     bundled = list_models()
     beside = Path(f"{path}{_SUFFIX}")
     close = [str(beside)] if beside.is_file() else get_close_matches(path.name, bundled, n=1)
-    return ModelError(
+    return NoModelError(
         f"there is no model {path} (bundled: {', '.join(bundled)})",
         hint=f"did you mean {close[0]}?" if close else "give a model file, or one of these",
     )

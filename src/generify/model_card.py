@@ -35,10 +35,12 @@ __all__ = [
 
 CARD_KEY = "generify.card"
 MAX_GENRES = 2000
-# Metrics by what their values are: shares, shares or None, and each genre's shares or None.
 SHARES = ("accuracy", "low", "high")
+"""Metrics that are shares."""
 MAYBE_SHARES = ("macro_f1", "macro_auc", "top3", "calibration_error")
+"""Metrics that are shares, or None where they could not be measured."""
 SCORE_SHARES = ("precision", "recall", "f1", "roc_auc")
+"""Metrics of each genre that are shares, or None where they could not be measured."""
 _FORMAT = 1
 _MAX_BYTES = 16 * 2**20  # a million tracks trained on
 _MAX_PARTS = 50_000  # lists and mappings: each takes a hundred times the place of its brackets

@@ -7,6 +7,7 @@ is read a minute at a time, so memory does not grow with its length.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -122,8 +123,8 @@ class Prediction:
     confidence : float
         Probability of the most probable genre.
     unknown : bool
-        Whether the answer is too weak to be given, or the song unlike all that the model has
-        heard; warnings say why.
+        Whether the answer is too weak to be given, or the song unlike nearly all that the model
+        has heard; warnings say why.
     genres : tuple of GenreProbability
         All genres, the most probable first, as they are printed, summing to one; those that are
         as probable are in the model's order.
@@ -338,7 +339,7 @@ def _doubt(model: GenreModel, excerpts: Excerpts, novelty: float) -> str:
         return f"it sounds like {sound}, not like music"
     threshold = model.card.novelty_threshold
     unlike = threshold is not None and novelty > threshold
-    return f"it is unlike all that {model.card.name} was trained on" if unlike else ""
+    return f"it is unlike nearly all that {model.card.name} was trained on" if unlike else ""
 
 
 def _styles(excerpts: Excerpts) -> tuple[StyleScore, ...]:
@@ -364,37 +365,47 @@ def predict_timeline(
     Yields
     ------
     TimelineSegment
-        Slots of 3 s in order, each judged from the 15 s around it; the last may be shorter, silent
-        ones are left out.
+        Slots of 3 s in order, each judged from the 15 s around it; the last has 1.5 to 4.5 s,
+        silent ones are left out.
 
     Raises
     ------
     AudioDecodeError
         When the file cannot be heard.
     """
-    for block_start in np.arange(0, duration, _BLOCK).tolist():
-        first = max(0.0, block_start - _MARGIN)
-        last = min(duration, block_start + _BLOCK + _MARGIN)
+    slots = _slots(duration)
+    per_block = round(_BLOCK / _SLOT)
+    for first_slot in range(0, len(slots), per_block):
+        here = slots[first_slot : first_slot + per_block]
+        first = max(0.0, here[0][0] - _MARGIN)
+        last = min(duration, here[-1][0] + _SLOT + _MARGIN)
         if last - first < 1:
-            continue  # under a second left over: nothing to judge it by
+            continue  # under a second in all: nothing to judge it by
         block = load_audio(os.fspath(path), start=first, duration=last - first, allow_silence=True)
-        starts = np.arange(block_start, min(block_start + _BLOCK, duration), _SLOT).tolist()
-        yield from _judge_slots(model, block, starts, duration)
+        yield from _judge_slots(model, block, here)
+
+
+def _slots(duration: float) -> list[tuple[float, float]]:
+    """Say from where to where each slot of a song reaches, in seconds."""
+    starts = np.arange(0, duration, _SLOT).tolist()
+    if len(starts) > 1 and duration - starts[-1] < _SLOT / 2:
+        # Nearly all that it would be judged by, the slot before is judged by too.
+        del starts[-1]
+    return list(itertools.pairwise([*starts, duration]))
 
 
 def _judge_slots(
-    model: GenreModel, block: Audio, starts: list[float], duration: float
+    model: GenreModel, block: Audio, slots: Sequence[tuple[float, float]]
 ) -> Iterator[TimelineSegment]:
-    spans = {start: _span(block, start - _MARGIN, start + _SLOT + _MARGIN) for start in starts}
-    heard = {start: span for start, span in spans.items() if _is_heard(block, span)}
+    spans = {slot: _span(block, slot[0] - _MARGIN, slot[0] + _SLOT + _MARGIN) for slot in slots}
+    heard = {slot: span for slot, span in spans.items() if _is_heard(block, span)}
     if not heard:
         return
     (mended,) = mend_levels([block])
     X = model.extractor.extract_spans(mended.samples, block.sample_rate, list(heard.values()))
-    for start, row in zip(heard, model.predict_proba(X), strict=True):
+    for (start, end), row in zip(heard, model.predict_proba(X), strict=True):
         genres = _in_model_order(model, row)
         best = min(genres, key=_rank)
-        end = min(start + _SLOT, duration)
         yield TimelineSegment(start, end, best.genre, best.probability, genres)
 
 

@@ -2,7 +2,8 @@
 
 In it: :class:`FittedRecipe`, :func:`fit_recipe`, :func:`split_table`;
 :class:`FittedNovelty`, :func:`fit_table_novelty`; what is refused beforehand:
-:func:`check_trainable`, :func:`check_genres`, :func:`check_model_size`.
+:func:`check_trainable`, :func:`check_genres`, :func:`check_model_size`; what a
+model has heard: :func:`find_seen`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,12 @@ from generify.classifiers import (
     check_convertible,
     make_classifier,
 )
-from generify.datasets import Dataset
+from generify.datasets import Dataset, Track
+from generify.datasets.known import possible_names
+from generify.datasets.leaks import inspect_split
 from generify.datasets.splits import Split, make_split, possible_splits
 from generify.errors import DatasetError
-from generify.model_card import MAX_GENRES
+from generify.model_card import MAX_GENRES, ModelCard, track_digest
 from generify.novelty import REFUSED, fit_novelty, novelty_columns
 from generify.table import FeatureTable, find_not_held_out
 
@@ -38,6 +41,7 @@ __all__ = [
     "check_genres",
     "check_model_size",
     "check_trainable",
+    "find_seen",
     "fit_recipe",
     "fit_table_novelty",
     "split_table",
@@ -247,7 +251,7 @@ def split_table(table: FeatureTable, split: str, *, n_folds: int, random_state: 
     Returns
     -------
     Split
-        Folds of rows of the table.
+        Folds of rows of the table; given ones with what is known to be on both sides of them.
 
     Raises
     ------
@@ -256,13 +260,39 @@ def split_table(table: FeatureTable, split: str, *, n_folds: int, random_state: 
     ParameterError
         When there is no such split.
     """
-    return make_split(
+    made = make_split(
         split,
         table.tracks,
         duplicates=table.duplicates,
         n_folds=n_folds,
         random_state=random_state,
     )
+    if split != "given":
+        return made
+    leaks = inspect_split(made, table.tracks, table.duplicates).warnings()
+    return replace(made, warnings=tuple(dict.fromkeys((*made.warnings, *leaks))))
+
+
+def find_seen(card: ModelCard, tracks: Sequence[Track]) -> list[bool]:
+    """Tell which tracks a model was trained on, by all names that their files may have.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The model's card.
+    tracks : sequence of Track
+        The tracks, their genres called as the model does.
+
+    Returns
+    -------
+    list of bool
+        One a track.
+    """
+    known = frozenset(card.trained_on)
+    return [
+        any(track_digest(track.genre, name) in known for name in possible_names(track))
+        for track in tracks
+    ]
 
 
 def check_trainable(
@@ -305,7 +335,8 @@ def check_trainable(
         check_convertible()
         check_model_size(dataset.name, len(dataset.genres))
     if hold_out:
-        find_not_held_out(dataset.name, dataset.tracks)
+        kept = find_not_held_out(dataset.name, dataset.tracks)
+        check_genres(dataset.name, [dataset.tracks[i].genre for i in kept], hold_out=True)
     if split is not None:
         make_split(split, dataset.tracks)
 
@@ -332,7 +363,7 @@ def check_model_size(dataset: str, n_genres: int) -> None:
         )
 
 
-def check_genres(dataset: str, genres: Sequence[str]) -> None:
+def check_genres(dataset: str, genres: Sequence[str], *, hold_out: bool = False) -> None:
     """Refuse fewer genres, or tracks of one, than can be learnt from.
 
     Parameters
@@ -341,6 +372,8 @@ def check_genres(dataset: str, genres: Sequence[str]) -> None:
         Its name.
     genres : sequence of str
         The genre of each track.
+    hold_out : bool
+        Whether these are what holding out leaves, to be said so.
 
     Raises
     ------
@@ -348,16 +381,17 @@ def check_genres(dataset: str, genres: Sequence[str]) -> None:
         When there is one genre, or one track of a genre.
     """
     counts = Counter(sorted(genres))
+    what = f"{dataset}, its test tracks held out," if hold_out else dataset
     if len(counts) < 2:
         raise DatasetError(
-            f"{dataset} has {len(counts)} genre with usable tracks, a model needs two",
-            hint="add folders of other genres",
+            f"{what} has {len(counts)} genre with usable tracks, a model needs two",
+            hint="add songs of another genre",
         )
     lonely = [genre for genre, count in counts.items() if count < 2]
     if lonely:
         more = f" and {len(lonely) - _SHOWN} other genres" if len(lonely) > _SHOWN else ""
         raise DatasetError(
-            f"{dataset} has only one usable track of {', '.join(lonely[:_SHOWN])}{more}; "
+            f"{what} has only one usable track of {', '.join(lonely[:_SHOWN])}{more}; "
             "each genre needs two or more, ten or more to be any good",
             hint="add tracks, or leave the genre out with --genres",
         )

@@ -349,7 +349,7 @@ def write_comparison(
     MissingExtraError
         When matplotlib or jinja2 is not installed.
     """
-    _check_labels(results, labels)
+    _check_comparable(results, labels)
     target = _prepare_folder(Path(folder))
     pairs = list(zip(labels, results, strict=True))
     rows = [_Row(label, result) for label, result in pairs if isinstance(result, EvaluationReport)]
@@ -374,10 +374,12 @@ def write_comparison(
     )
 
 
-def _check_labels(results: Sequence[EvaluationReport | Failure], labels: Sequence[str]) -> None:
-    if len(results) != len(labels):
+def _check_comparable(results: Sequence[EvaluationReport | Failure], labels: Sequence[str]) -> None:
+    n_judged = sum(isinstance(result, EvaluationReport) for result in results)
+    if not n_judged or len(results) != len(labels):
         raise ParameterError(
-            f"expected a label for each result, got {len(results)} results and {len(labels)} labels"
+            f"expected at least one report and a label for each result, got {n_judged} reports "
+            f"among {len(results)} results and {len(labels)} labels"
         )
 
 

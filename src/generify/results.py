@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -269,15 +270,17 @@ def read_song_results(path: str | Path) -> Iterator[SongResult]:
     ResultsError
         When the file cannot be read; while reading, when it holds something else.
     """
-    read = _READERS[check_results_path(path)]
     file = Path(path)
+    folder = shlex.quote(str(path)) if file.is_dir() else ""
+    suffix = "" if folder else check_results_path(path)
     if not file.is_file():
         what = "is no file" if file.exists() else "does not exist"
+        scan_it = f"scan it first: generify scan {folder} -o songs.parquet"
         raise NoResultsError(
             f"{path} {what}; a file of results was expected",
-            hint=f"make it with `generify scan FOLDER -o {file.name}`",
+            hint=scan_it if folder else f"make it with `generify scan FOLDER -o {file.name}`",
         )
-    return _checked(read(file), file)
+    return _checked(_READERS[suffix](file), file)
 
 
 # What reading something else than results may raise; lists in lists in lists the last.
@@ -294,9 +297,10 @@ def _checked(records: Iterator[Record], path: Path) -> Iterator[SongResult]:
             yield SongResult.from_dict(record)
             n_read += 1
     except _UNFIT as err:
-        missing = f"there is no {err.args[0]}" if isinstance(err, KeyError) else str(err)
+        missing = f"there is no field {err.args[0]}" if isinstance(err, KeyError) else ""
         raise ResultsError(
-            f"{path} holds no results of Generify: {missing or err!r} (song {n_read + 1})",
+            f"{path} holds no results of Generify: {missing or err or repr(err)} "
+            f"(song {n_read + 1})",
             hint="make it with `generify scan` or `generify predict -o`",
         ) from err
     except OSError as err:

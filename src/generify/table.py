@@ -66,6 +66,8 @@ class FeatureTable:
         What was odd about the tracks that are, each named.
     artists_from : str
         Where the artists were found, in words; empty where they were published or listed.
+    corrections : str
+        How many tracks people had corrected, in words; empty where nobody was asked.
     """
 
     dataset: str
@@ -77,6 +79,7 @@ class FeatureTable:
     failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
     artists_from: str = ""
+    corrections: str = ""
 
     @cached_property
     def genres(self) -> tuple[str, ...]:
@@ -100,6 +103,22 @@ class FeatureTable:
         """A number for each track, equal where two tracks have equal features."""
         _, number = np.unique(self.X, axis=0, return_inverse=True)
         return tuple(np.ravel(number).tolist())
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to know before the genres are believed: recordings of two, and the warnings."""
+        first_of: dict[int, Track] = {}
+        pairs = [
+            (first, track)
+            for track, number in zip(self.tracks, self.duplicates, strict=True)
+            if (first := first_of.setdefault(number, track)).genre != track.genre
+        ]
+        if not pairs:
+            return self.warnings
+        named = " and ".join(f"{track.path or track.track} ({track.genre})" for track in pairs[0])
+        n_more = len(pairs) - 1
+        more = f"; `generify datasets verify` names {n_more} more" if n_more else ""
+        return (f"one recording is there under two genres: {named}{more}", *self.warnings)
 
     def call_genres(self, genres: Sequence[str]) -> FeatureTable:
         """Call genres as somebody else does, where only the spelling differs.
@@ -265,9 +284,9 @@ def load_table(path: str | Path, *, genres: Sequence[str] | None = None) -> Feat
     Raises
     ------
     NothingThereError
-        When there is no such file.
+        When there is no such file, or it lacks one of the genres.
     DatasetError
-        When it is no feature table, lacks columns, or has none of the genres.
+        When it is no feature table or lacks columns.
     MissingExtraError
         When pyarrow is not installed.
     """
@@ -385,7 +404,7 @@ def _table_tracks(arrow: Any, path: str | Path) -> tuple[Track, ...]:
 def _choose_genres(table: FeatureTable, genres: Sequence[str]) -> FeatureTable:
     chosen, unknown = choose_genres(genres, table.genres)
     if unknown:
-        raise DatasetError(
+        raise NothingThereError(
             f"{table.dataset} has no genre {', '.join(unknown)}; it has {', '.join(table.genres)}"
         )
     return table.choose([i for i, track in enumerate(table.tracks) if track.genre in chosen])

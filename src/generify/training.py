@@ -21,7 +21,7 @@ import numpy as np
 
 from generify import defaults
 from generify.classifiers import check_convertible, classifier_facts, list_classifiers, to_onnx
-from generify.datasets import Track
+from generify.datasets import Track, describe_artists
 from generify.datasets.splits import Split, possible_splits
 from generify.errors import DatasetError, Failure, ParameterError
 from generify.evaluation import EvaluationReport, Experiment, evaluate_predictions
@@ -34,6 +34,7 @@ from generify.recipe import (
     UnfitError,
     check_genres,
     check_model_size,
+    find_seen,
     fit_recipe,
     fit_table_novelty,
     split_table,
@@ -152,15 +153,15 @@ def evaluate_recipe(
         if progress is not None:
             progress(number, len(chosen.folds))
     tested = np.concatenate(rows)
-    artists_from = table.artists_from if chosen.name == "artist" else ""
+    artists = describe_artists(table.artists_from, table.tracks) if chosen.name == "artist" else ""
     experiment = Experiment(
         recipe=f"{table.extractor.name} + {classifier}",
         dataset=table.dataset,
         split=chosen.name,
-        split_meaning="; ".join(filter(None, (chosen.meaning, artists_from))),
+        split_meaning="; ".join(filter(None, (chosen.meaning, artists))),
         n_train=round(float(np.mean([len(fold.train) for fold in chosen.folds]))),
         flatters=chosen.name == "random",
-        warnings=(*describe_scarcity(table.n_tracks_of), *chosen.warnings, *table.warnings),
+        warnings=(*describe_scarcity(table.n_tracks_of), *chosen.warnings, *table.cautions),
         failures=table.failures,
     )
     return evaluate_predictions(
@@ -296,7 +297,7 @@ def train_model(
     check_convertible()
     check_model_size(table.dataset, len(table.genres))
     seen = table.without_test() if hold_out else table
-    check_genres(seen.dataset, [track.genre for track in seen.tracks])
+    check_genres(seen.dataset, [track.genre for track in seen.tracks], hold_out=hold_out)
     report = evaluate_recipe(
         table,
         classifier,
@@ -434,7 +435,7 @@ def evaluate_model(
     if foreign:
         raise DatasetError(
             f"the model does not know {', '.join(foreign)}; it knows {', '.join(model.genres)}",
-            hint="choose genres that it knows with --genres",
+            hint="choose genres that it knows with --genres, or name the folders as it does",
         )
     chosen = _test_part(table, split)
     kept, n_seen = _unseen(model.card, chosen, include_seen)
@@ -455,8 +456,7 @@ def _test_part(table: FeatureTable, split: str | None) -> FeatureTable:
 
 
 def _unseen(card: ModelCard, table: FeatureTable, include_seen: bool) -> tuple[FeatureTable, int]:
-    known = set(card.trained_on)
-    seen = [track_digest(track.genre, track.track) in known for track in table.tracks]
+    seen = find_seen(card, table.tracks)
     if include_seen or not any(seen):
         return table, sum(seen)
     rows = [i for i, was_seen in enumerate(seen) if not was_seen]
@@ -473,7 +473,7 @@ def _model_experiment(
     card: ModelCard, table: FeatureTable, split: str | None, n_seen: int, include_seen: bool
 ) -> Experiment:
     note = f"{n_seen} tracks that the model was trained on were "
-    remarks = (*describe_scarcity(card.n_tracks), *table.warnings)
+    remarks = (*describe_scarcity(card.n_tracks), *table.cautions)
     if n_seen:
         remarks = (note + ("tested too: this flatters" if include_seen else "left out"), *remarks)
     name, meaning = _describe_tested(n_seen if include_seen else 0, len(table.tracks))

@@ -264,4 +264,4 @@ def compare(
     names = classifiers or list_classifiers()
     accept = partial(check_trainable, classifiers=names, split=split)
     table = load_features(dataset, features, extraction, accept=accept)
-    return compare_classifiers(table, classifiers, split=split)
+    return compare_classifiers(table, names, split=split)

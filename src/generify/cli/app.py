@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import signal
 import sys
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -143,28 +145,35 @@ def run() -> None:
     except SystemExit as err:
         code = err.code
         if code == WRONG_USAGE:
-            _say_dashes(words)
+            _say_meant(words, asked)
     except Exception as err:
         if interruption.came:
             code = INTERRUPTED
-        elif "--debug" in arguments or not isinstance(err, GenerifyError | OSError):
+        elif not isinstance(err, GenerifyError | OSError):
             raise
         else:
-            sys.exit(_explain(err))
+            sys.exit(_explain(err, debug="--debug" in arguments))
     if code == INTERRUPTED:
         _say_interrupted(arguments)
     sys.exit(_flushed(code))
 
 
-def _say_dashes(words: Iterable[str]) -> None:
-    """Say how to give a file whose name looks like an option."""
+def _say_meant(words: Sequence[str], asked: str) -> None:
+    """Say what was likely meant by a song or ``help`` in a command's place, or a song like -a."""
+    if asked == "help":
+        rest = [word for word in words if word in COMMANDS]
+        say(f"hint: {shlex.join(['generify', *rest[:1], '--help'])}")
+    elif asked not in COMMANDS and os.path.lexists(asked):
+        say(f"hint: {shlex.join(['generify', 'predict', *words])}")
     for word in words:
         if word.startswith("-") and os.path.lexists(word):
-            say(f"hint: for the file {word} give ./{word}")
+            say(f"hint: for the file {word} give {shlex.quote(f'./{word}')}")
 
 
-def _explain(err: GenerifyError | OSError) -> int:
-    """Print an error and give its exit code."""
+def _explain(err: GenerifyError | OSError, *, debug: bool = False) -> int:
+    """Print an error, after its traceback where that is wanted, and give its exit code."""
+    if debug:
+        traceback.print_exception(err)
     if isinstance(err, GenerifyError):
         print_error(err)
         usage = isinstance(err, ParameterError | MissingExtraError)

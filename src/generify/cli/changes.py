@@ -13,6 +13,7 @@ from generify.cli.answers import say_remarks
 from generify.cli.formats import Format, emit
 from generify.cli.terminal import (
     RowPrinter,
+    counted,
     format_sure,
     go_on_unread,
     progress_bar,
@@ -120,7 +121,7 @@ class ChangeTable:
         )
         n_changed, n_failed = counts.pop("", 0), counts.pop("failed", 0)
         done = "tagged" if self._options else "brought back"
-        parts = [f"{n_changed} song{'s' * (n_changed != 1)} {'would be ' * self._is_dry}{done}"]
+        parts = [f"{counted(n_changed, 'song')} {'would be ' * self._is_dry}{done}"]
         if counts:
             reasons = ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
             parts.append(f"{counts.total()} left alone ({reasons})")
@@ -128,13 +129,26 @@ class ChangeTable:
             parts.append(f"{n_failed} failed")
         say(", ".join(parts))
         if n_failed and not (self._options or self._is_dry):
-            say(
-                f"the journal {self._journal} is kept: mend what failed and run the same command "
-                "again, or remove the journal to give up"
-            )
+            self._say_kept()
         if n_changed and self._options and not self._is_dry:
             named = f" --journal {self._journal}" if self._journal else ""
             say(f"to take it back: generify tag --undo{named}")
+
+    def _say_kept(self) -> None:
+        """Tell what became of the journal of an undo that has failed in part."""
+        from generify.tagging.journal import name_aside
+
+        aside = name_aside(self._journal) if self._journal else None
+        if aside not in (None, self._journal) and aside.exists():
+            say(
+                f"the rest cannot be brought back, so its journal is put aside: {aside}; --undo "
+                "now reaches the runs before"
+            )
+            return
+        say(
+            f"the journal {self._journal} is kept: mend what failed and run the same command "
+            "again, or remove the journal to give up"
+        )
 
 
 def _listed(genres: tuple[str, ...]) -> str:

@@ -29,11 +29,13 @@ def check_output(path: Path | None) -> None:
     check_folder(path.parent)
 
 
-def check_suffix(path: Path, suffix: str) -> None:
+def check_suffix(path: Path, *suffixes: str) -> None:
     """Refuse a name by which the file would not be known again."""
-    if path.suffix.lower() != suffix:
+    if path.suffix.lower() not in suffixes:
+        named, last = ", ".join(suffixes[:-1]), suffixes[-1]
         raise ParameterError(
-            f"{path} should end in {suffix}", hint=f"write it as {path.with_suffix(suffix)}"
+            f"{path} should end in {named} or {last}" if named else f"{path} should end in {last}",
+            hint=f"write it as {path.with_suffix(suffixes[0])}",
         )
 
 

@@ -23,7 +23,7 @@ from generify.cli.terminal import (
 if TYPE_CHECKING:
     from generify.verification import DuplicateReport
 
-__all__ = ["FolderArgument", "OutputOption", "add", "duplicates"]
+__all__ = ["FolderArgument", "OutputOption", "add", "counted_heard", "duplicates"]
 
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder with the songs.", show_default=False)
@@ -71,15 +71,16 @@ def duplicates(
         emit(report.records(), how, dict, output)
     if output is not None:
         say(f"wrote {output}: {counted(len(report.doubles), 'pair')}")
-    print_failures(report.failures)
+    print_failures(report.failures, "not heard in full")
     if report.failures:
         raise typer.Exit(1)
 
 
 def _print_duplicates(report: DuplicateReport) -> None:
     records = report.records()
+    heard = counted_heard(report.n_heard, len(report.songs))
     if not records:
-        print_text(f"{counted(len(report.songs), 'song')} heard, none of them twice")
+        print_text(f"{heard} heard, none of them twice")
         return
     print_table(
         [">group", ">alike", ">offset", "song", "and"],
@@ -98,6 +99,12 @@ def _print_duplicates(report: DuplicateReport) -> None:
     n_songs = len({record[side] for record in records for side in ("first", "second")})
     print_text("")
     print_text(
-        f"{counted(len(report.songs), 'song')} heard; {n_songs} of them are "
+        f"{heard} heard; {n_songs} of them are "
         f"{counted(n_groups, 'recording')}, in {counted(len(records), 'pair')}"
     )
+
+
+def counted_heard(n_heard: int, n_songs: int) -> str:
+    """Give how many songs were heard, with how many there are where that is not all."""
+    some = f"{n_heard:,} of " if n_heard < n_songs else ""
+    return some + counted(n_songs, "song")

@@ -80,15 +80,15 @@ def split(
     Tracks known to be the same recording stay on one side. The CSV is a manifest: train on it with
     --split given.
     """
-    from generify.datasets import load_dataset
+    from generify.datasets import describe_artists, load_dataset
     from generify.datasets.recordings import same_recordings
     from generify.datasets.splits import make_split
 
     _check_usage(output, how, check)
     found = load_dataset(dataset)
     print_warnings(found.warnings)
-    if found.artists_from:
-        say(found.artists_from)
+    if artists := describe_artists(found.artists_from, found.tracks):
+        say(artists)
     print_failures(found.failures)
     names = _names(by, found, check, given=dataset.is_file())
     with progress_bar("comparing") as progress:

@@ -11,10 +11,11 @@ import typer
 
 from generify.cli import datasets_duplicates
 from generify.cli.checks import check_output
-from generify.cli.datasets_duplicates import FolderArgument, OutputOption
+from generify.cli.datasets_duplicates import FolderArgument, OutputOption, counted_heard
 from generify.cli.formats import Format, emit, file_format
 from generify.cli.options import FormatOption, JobsOption, NoCacheOption
 from generify.cli.terminal import counted, print_table, print_text, progress_bar, say
+from generify.errors import Failure
 
 if TYPE_CHECKING:
     from generify.verification import Finding, VerificationReport
@@ -82,7 +83,8 @@ def _print_report(report: VerificationReport) -> None:
         print_text("nothing wrong was found")
         return
     print_text("")
-    rows = [[f.kind, f.track, f.detail, f.known] for f in _rows(report.findings)]
+    shown = _rows([replace(f, detail=_plain(f)) for f in report.findings])
+    rows = [[f.kind, f.track, f.detail, f.known] for f in shown]
     if any(finding.known for finding in report.findings):
         print_table(["finding", "track", "what", "published"], rows)
     else:
@@ -93,7 +95,8 @@ def _print_report(report: VerificationReport) -> None:
 
 def _heading(report: VerificationReport) -> str:
     length = f", most of {report.usual:.0f} s" if report.usual else ""
-    heard = f"{counted(report.n_files, 'song')} heard, {_hours(report.duration)}{length}"
+    songs = counted_heard(report.n_heard, report.n_files)
+    heard = f"{songs} heard, {_hours(report.duration)}{length}"
     if report.n_expected is None or report.is_part:
         return f"{report.title}: {heard}"
     return f"{report.title}, {report.n_expected:,} tracks when complete: {heard}"
@@ -112,6 +115,10 @@ def _hours(seconds: float) -> str:
     if minutes < 2:
         return f"{seconds:.0f} s"
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _plain(finding: Finding) -> str:
+    return Failure(finding.path, finding.kind, finding.detail).why
 
 
 def _rows(findings: Sequence[Finding]) -> Iterator[Finding]:

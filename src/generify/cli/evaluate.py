@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,7 +32,10 @@ from generify.cli.reports import (
     report_cells,
 )
 from generify.cli.terminal import go_on_unread, print_failures, print_warnings, progress_bar
-from generify.errors import ParameterError
+from generify.errors import ModelError, ParameterError
+
+if TYPE_CHECKING:
+    from generify.model import GenreModel
 
 __all__ = ["evaluate", "register"]
 
@@ -64,7 +68,6 @@ def evaluate(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Measure accuracy, and say on which split."""
-    from generify.model import load_model
     from generify.recipe import check_trainable
     from generify.training import evaluate_recipe
 
@@ -73,15 +76,15 @@ def evaluate(
     go_on_unread()
     check_extra("train", "sklearn")
     folder = open_report(report)
-    model = load_model(inputs[0]) if len(inputs) == 2 else None
-    check = partial(check_trainable, classifiers=[classifier], split=split)
+    model = _load_model(*inputs) if len(inputs) == 2 else None
+    check = None if model else partial(check_trainable, classifiers=[classifier], split=split)
     table = read_features(
         Path(inputs[-1]),
         features if model is None else model.card.extractor.name,
         split_genres(genres),
         jobs=jobs,
         no_cache=no_cache,
-        accept=None if model else check,
+        accept=check,
     )
     if model is not None:
         result = judge_model(model, table, inputs[-1], split=split, include_seen=include_seen)
@@ -100,3 +103,15 @@ def evaluate(
         folder.write(result, table)
     if table.failures:
         raise typer.Exit(1)
+
+
+def _load_model(model: str, dataset: str) -> GenreModel:
+    from generify.model import list_models, load_model
+
+    try:
+        return load_model(model)
+    except ModelError as err:
+        if Path(dataset).suffix.lower() != ".onnx" and dataset not in list_models():
+            raise
+        swapped = shlex.join(["generify", "evaluate", dataset, model])
+        raise ParameterError(str(err), hint=f"the model comes first: {swapped}") from err

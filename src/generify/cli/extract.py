@@ -48,6 +48,7 @@ def extract(
     no_cache: NoCacheOption = False,
 ) -> None:
     """Compute the features of every track, as a Parquet table."""
+    from generify.datasets import describe_artists
     from generify.table import TABLE_SUFFIX, save_table
 
     check_extra("train", "pyarrow")
@@ -55,10 +56,10 @@ def extract(
     check_output(output)
     table = read_features(dataset, features, split_genres(genres), jobs=jobs, no_cache=no_cache)
     save_table(table, output)
-    print_warnings(table.warnings)
+    print_warnings(table.cautions)
     print_failures(table.failures)
-    if table.artists_from:
-        say(table.artists_from)
+    if artists := describe_artists(table.artists_from, table.tracks):
+        say(artists)
     say(f"wrote {output}: {len(table.tracks)} tracks, {len(table.columns)} features")
     if table.failures:
         raise typer.Exit(1)

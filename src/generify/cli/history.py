@@ -17,6 +17,7 @@ from generify.cli.history_options import (
     UnknownFilter,
     UntilFilter,
     make_filter,
+    spell_genre,
 )
 from generify.cli.history_tables import (
     flat_entry,
@@ -64,6 +65,7 @@ def search(
     wanted = make_filter(name, genre, model, (since, until), unknown)
     offset = (page - 1) * limit
     with open_history(database, create=False) as history:
+        wanted = spell_genre(history, wanted)
         entries = history.search(wanted, limit=limit, offset=offset)
         n_all = history.count(wanted)
     if how is not Format.TABLE:
@@ -95,7 +97,7 @@ def stats(
 
     wanted = make_filter(name, genre, model, (since, until), unknown)
     with open_history(database, create=False) as history:
-        found = history.statistics(wanted)
+        found = history.statistics(spell_genre(history, wanted))
     if how is Format.TABLE:
         print_statistics(found)
     else:

@@ -21,6 +21,7 @@ from generify.cli.history_options import (
     UnknownFilter,
     UntilFilter,
     make_filter,
+    spell_genre,
 )
 from generify.cli.history_tables import flat_entry
 from generify.cli.terminal import counted, say
@@ -73,7 +74,9 @@ def export(
     check_output(output)
     wanted = make_filter(name, genre, model, (since, until), unknown)
     with open_history(database, create=False) as history:
-        found = history.corrections() if corrections else history.export(wanted)
+        found = (
+            history.corrections() if corrections else history.export(spell_genre(history, wanted))
+        )
         records = (flat_entry(e.to_dict()) if how is Format.CSV else e.to_dict() for e in found)
         place = nullcontext() if output is None else replacing(output, HistoryError)
         with place as temporary:

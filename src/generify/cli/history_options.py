@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from generify.cli.terminal import say
 from generify.errors import ParameterError
 
 if TYPE_CHECKING:
-    from generify.history import HistoryFilter
+    from generify.history import History, HistoryFilter
 
 __all__ = [
+    "HISTORY_PLACES",
     "DatabaseOption",
     "GenreFilter",
     "ModelFilter",
@@ -22,15 +25,18 @@ __all__ = [
     "UntilFilter",
     "make_filter",
     "parse_moment",
+    "spell_genre",
 ]
 
+HISTORY_PLACES = (
+    "a file, mysql://… or postgresql://… [default: $GENERIFY_DATABASE_URL, else a file of your own]"
+)
 DatabaseOption = Annotated[
     str | None,
     typer.Option(
         "--database",
         metavar="URL",
-        help="Where the history lies: a file, mysql://… or postgresql://… [default: "
-        "$GENERIFY_DATABASE_URL, else a file of your own]",
+        help=f"Where the history lies: {HISTORY_PLACES}",
         show_default=False,
     ),
 ]
@@ -94,6 +100,20 @@ def make_filter(
         until=None if until is None else parse_moment(until, end_of_day=True),
         unknown=unknown,
     )
+
+
+def spell_genre(history: History, wanted: HistoryFilter) -> HistoryFilter:
+    """Spell the genre that is looked for as the history does, and ask where nobody knows it."""
+    if wanted.genre is None:
+        return wanted
+    from generify.history.genres import KnownGenres
+    from generify.tagging import MUSICBRAINZ_NAMES
+
+    known = KnownGenres.read(history, MUSICBRAINZ_NAMES)
+    spelt = known.spell_kept(wanted.genre)
+    if doubt := known.doubt(spelt):
+        say(f"warning: {doubt}")
+    return replace(wanted, genre=spelt)
 
 
 def parse_moment(text: str, *, end_of_day: bool = False) -> datetime:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from generify.cli.history_options import HISTORY_PLACES
 from generify.cli.terminal import counted, print_error, say
 from generify.errors import HistoryError
 
@@ -16,10 +17,19 @@ if TYPE_CHECKING:
     from generify.history.store import NamedModel
     from generify.prediction import Prediction
 
-__all__ = ["KeepOption", "Keeper", "is_to_keep"]
+__all__ = ["KeepDatabaseOption", "KeepOption", "Keeper", "is_to_keep"]
 
 KeepOption = Annotated[
     bool, typer.Option("--keep", help="Keep the answers in the history (generify history).")
+]
+KeepDatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help=f"Keep the answers in this history: {HISTORY_PLACES}",
+        show_default=False,
+    ),
 ]
 
 

@@ -19,13 +19,20 @@ _ENVELOPE_RATE = 8000  # enough to draw a waveform
 def draw_timelines(predictions: Sequence[Prediction], folder: Path) -> None:
     """Draw the timeline of each song into a folder, named after the song."""
     from generify.audio import load_audio
+    from generify.datasets.listing import names_apart
     from generify.plots import plot_timeline, save_figure
 
     folder.mkdir(parents=True, exist_ok=True)
     taken: set[str] = set()
+    names = names_apart([Path(prediction.path) for prediction in predictions])
     for prediction in predictions:
         audio = load_audio(prediction.path, _ENVELOPE_RATE)
-        figure = plot_timeline(prediction, samples=audio.samples, sample_rate=audio.sample_rate)
+        figure = plot_timeline(
+            prediction,
+            samples=audio.samples,
+            sample_rate=audio.sample_rate,
+            name=names[Path(prediction.path)],
+        )
         target = folder / f"{_free_name(Path(prediction.path).stem, taken)}.timeline.png"
         save_figure(figure, target)
         say(f"wrote {target}")

@@ -12,10 +12,9 @@ from generify import defaults
 from generify.cli.answers import AnswerTable, cells_of, print_line, say_remarks, show_all
 from generify.cli.checks import check_extra, check_folder, check_output
 from generify.cli.formats import Format, emit, file_format
-from generify.cli.history_options import DatabaseOption
-from generify.cli.keeping import Keeper, KeepOption, is_to_keep
+from generify.cli.keeping import KeepDatabaseOption, Keeper, KeepOption, is_to_keep
 from generify.cli.options import FormatOption, MinConfidenceOption, ModelOption
-from generify.cli.terminal import go_on_unread, say
+from generify.cli.terminal import counted, go_on_unread, say
 from generify.errors import Failure
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def predict(
     ] = None,
     min_confidence: MinConfidenceOption = 0.0,
     keep: KeepOption = False,
-    database: DatabaseOption = None,
+    database: KeepDatabaseOption = None,
     how: FormatOption = Format.TABLE,
     output: _Output = None,
 ) -> None:
@@ -113,6 +112,6 @@ def _finish(results: list[Prediction | Failure], plot: Path | None, not_kept: bo
 
         draw_timelines([r for r in results if not isinstance(r, Failure)], plot)
     if failures:
-        say(f"{len(failures)} of {len(results)} songs failed")
+        say(f"{len(failures)} of {counted(len(results), 'song')} failed")
     if failures or not_kept:
         raise typer.Exit(1)

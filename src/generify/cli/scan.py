@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from generify import defaults
-from generify.cli.history_options import DatabaseOption
-from generify.cli.keeping import KeepOption, is_to_keep
+from generify.cli.keeping import KeepDatabaseOption, KeepOption, is_to_keep
 from generify.cli.options import MinConfidenceOption, ModelOption
 from generify.cli.scan_cluster import AddressOption, Engine, EngineOption, choose_engine
 from generify.cli.scan_history import check_extras, keep_results
@@ -74,7 +73,7 @@ def scan(
     again: _Again = False,
     time_limit: _TimeLimit = defaults.TIME_LIMIT,
     keep: KeepOption = False,
-    database: DatabaseOption = None,
+    database: KeepDatabaseOption = None,
     against_tags: _AgainstTags = False,
     engine: EngineOption = Engine.LOCAL,
     address: AddressOption = None,

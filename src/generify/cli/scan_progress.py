@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from generify.cli.terminal import format_time, say
+from generify.cli.terminal import counted, format_time, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,11 +23,12 @@ _EVERY = 30.0  # seconds between two lines in a log
 
 @dataclass
 class Heard:
-    """What was heard since the command began."""
+    """What was heard since the command began, and what was recognised without."""
 
     n_songs: int = 0
     seconds: float = 0.0
     duration: float = 0.0
+    n_recognised: int = 0
 
     @property
     def rates(self) -> str:
@@ -61,12 +62,18 @@ def watch(scan: Scan) -> Heard:
         n_left = scan.n_songs - scan.n_done
         rest = f"; going on with the other {n_left}" if n_left else ""
         say(f"{scan.n_done} of {scan.n_songs} songs are answered already{rest}")
+    if scan.n_gone:
+        n_gone = counted(scan.n_gone, "song")
+        say(f"left out of {scan.output}, as no longer there: {n_gone}")
     begun = time.monotonic()
     with _bar(scan) if sys.stderr.isatty() else nullcontext(_lines(scan)) as show:
         try:
             for result in scan.listen():
-                heard.n_songs += 1
-                heard.duration += getattr(result.answer, "duration", 0.0)
+                if scan.n_recognised > heard.n_recognised:
+                    heard.n_recognised = scan.n_recognised
+                else:
+                    heard.n_songs += 1
+                    heard.duration += getattr(result.answer, "duration", 0.0)
                 heard.seconds = time.monotonic() - begun
                 show(heard)
         except SystemExit:  # Ctrl-C
@@ -76,7 +83,8 @@ def watch(scan: Scan) -> Heard:
 
 
 def _state(scan: Scan, heard: Heard) -> str:
-    left = heard.seconds / max(heard.n_songs, 1) * (scan.n_songs - scan.n_done)
+    n_answered = heard.n_songs + heard.n_recognised
+    left = heard.seconds / max(n_answered, 1) * (scan.n_songs - scan.n_done)
     return f"{heard.rates}, {format_time(left)} left, {scan.n_failed} failed"
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from generify.cli.scan_progress import Heard
 from generify.cli.terminal import (
     RowPrinter,
+    counted,
     drawable,
     format_percent,
     format_sure,
@@ -31,7 +32,7 @@ _ROWS = 20
 
 
 def print_summary(summary: ScanSummary, heard: Heard) -> None:
-    """Print genres as bars, damage, failures with their reasons, and how fast it went."""
+    """Print genres as bars, damage, failures with their reasons, and what was heard how fast."""
     rows = list(summary.genres.items())
     rows += [("unknown", summary.n_unknown)] if summary.n_unknown else []
     if rows:
@@ -43,9 +44,11 @@ def print_summary(summary: ScanSummary, heard: Heard) -> None:
     damaged = f"{summary.n_damaged} damaged, " if summary.n_damaged else ""
     hours = summary.duration / 3600
     print_text(
-        f"{summary.n_songs} songs, {hours:.1f} hours of audio, {summary.n_unknown} unknown, "
-        f"{damaged}{summary.n_failed} failed"
+        f"{counted(summary.n_songs, 'song')}, {hours:.1f} hours of audio, "
+        f"{summary.n_unknown} unknown, {damaged}{summary.n_failed} failed"
     )
+    if heard.n_recognised:
+        print_text(f"recognised {heard.n_recognised:,} by the sound: only names or tags are new")
     if heard.n_songs:
         print_text(f"heard {heard.n_songs} in {format_time(heard.seconds)}: {heard.rates}")
 
@@ -105,7 +108,8 @@ def print_agreement(agreement: Agreement) -> None:
             f"({format_percent(agreement.share)})"
         )
     print_text(
-        f"not compared: {agreement.n_untagged} songs without a genre, {agreement.n_foreign} with "
+        f"not compared: {counted(agreement.n_untagged, 'song')} without a genre, "
+        f"{agreement.n_foreign} with "
         f"one that the model does not know, {agreement.n_unknown} unknown, "
         f"{agreement.n_unreadable} whose tags cannot be read"
     )

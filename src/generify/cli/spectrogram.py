@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from generify.cli.checks import check_extra, check_output
+from generify.cli.checks import check_extra, check_output, check_suffix
 from generify.cli.terminal import print_failures, progress_bar, say
-from generify.errors import AudioDecodeError, Failure
+from generify.errors import AudioDecodeError, Failure, ParameterError
 
 __all__ = ["register", "spectrogram"]
 
@@ -24,7 +24,7 @@ def spectrogram(
         list[Path],
         typer.Argument(
             metavar="SONG...",
-            help="Songs, or folders of songs, drawn side by side.",
+            help="Songs, or folders of songs, drawn side by side; at most 30.",
             show_default=False,
         ),
     ],
@@ -48,11 +48,19 @@ def spectrogram(
 
     check_extra("train", "matplotlib")
     from generify.plots import plot_spectrograms, save_figure
+    from generify.plots.sound import MAX_PANELS
+    from generify.plots.style import FIGURE_FORMATS
     from generify.spectrograms import load_spectrogram
 
     check_output(output)
+    check_suffix(output, *(f".{name}" for name in FIGURE_FORMATS))
     found = find_songs(songs)
     check_any_there(found)
+    if len(found.files) > MAX_PANELS:
+        raise ParameterError(
+            f"{len(found.files)} songs were given, a picture holds {MAX_PANELS} at most",
+            hint="name fewer of them, and draw the others into a second picture",
+        )
     panels, failures = [], list(found.failures)
     with progress_bar("listening") as progress:
         for number, song in enumerate(found.files, start=1):

@@ -201,32 +201,44 @@ class RowPrinter:
     """Prints the rows of a table one by one on stdout, as they become known.
 
     To be made before a progress bar is shown, which puts itself in the place of stdout. The last
-    column has no width; elsewhere a negative width aligns right, and a cell that is too long goes
-    on in the next line.
+    column has no width; elsewhere a negative width aligns right. A cell that is too long goes on in
+    the next line, and a word that is too long moves what is right of it as far as there is room; in
+    a pipe no cell is broken.
     """
 
     def __init__(self, widths: Sequence[int]) -> None:
         self._widths = widths
-        self._console = _console()
+        self._console, self._rule = _console(), _rule()
 
     def head(self, titles: Sequence[str]) -> None:
         """Print the titles and a rule."""
         self.row(titles, style=_HEAD_STYLE)
-        self.row([_rule() * abs(width) for width in (*self._widths, len(titles[-1]))])
+        self.row([self._rule * abs(width) for width in (*self._widths, len(titles[-1]))])
 
     def row(self, cells: Sequence[str], *, style: str = "") -> None:
         """Print one row."""
         from rich.table import Table
 
         grid = Table.grid(padding=_GAP)
-        for width in self._widths:
+        for width, needed in zip(self._widths, self._needed(cells), strict=True):
             side: Literal["left", "right"] = "right" if width < 0 else "left"
-            grid.add_column(width=abs(width), justify=side, overflow="fold")
+            grid.add_column(width=needed, justify=side, overflow="fold")
         grid.add_column(overflow="fold")
         grid.add_row(*cells, style=style)
         with self._console.capture() as caught:
             self._console.print(grid)
         print(caught.get(), end="", flush=True)
+
+    def _needed(self, cells: Sequence[str]) -> list[int]:
+        """Give the widths with which no word, and in a pipe no cell, is broken, if they fit."""
+        from rich.cells import cell_len
+
+        fixed = [abs(width) for width in self._widths]
+        broken_at = " " if self._console.is_terminal else "\n"
+        *most, last = [max(map(cell_len, cell.split(broken_at))) for cell in cells]
+        needed = [max(pair) for pair in zip(fixed, most, strict=True)]
+        fits = sum(needed) + _GAP[1] * len(needed) + last <= self._console.width
+        return needed if fits else fixed
 
 
 def format_bytes(n_bytes: int) -> str:

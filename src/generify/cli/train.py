@@ -74,7 +74,9 @@ def train(
     check_output(output)
     check_suffix(output, ".onnx")
     folder = open_report(report)
-    check = partial(check_trainable, classifiers=[classifier], split=split, hold_out=hold_out)
+    check = partial(
+        check_trainable, classifiers=[classifier], split=split, to_keep=True, hold_out=hold_out
+    )
     table = read_features(
         dataset,
         features,
@@ -82,13 +84,15 @@ def train(
         jobs=jobs,
         no_cache=no_cache,
         corrected=_read_corrections(database) if with_corrections else None,
-        accept=partial(check, to_keep=True),
+        accept=check,
     )
     with progress_bar("training") as progress:
         training = train_model(
             table, classifier, name=output.stem, split=split, hold_out=hold_out, progress=progress
         )
     training.model.save(output)
+    if table.corrections:
+        say(table.corrections)
     print_warnings(training.warnings)
     print_failures(table.failures)
     print_report(training.report)

@@ -26,7 +26,7 @@ from generify.model import GenreModel
 from generify.results import SongResult, check_results_path
 from generify.scan import Redo, Scan, ScanSettings, ScanSummary
 from generify.scan.finding import check_any_there, is_address
-from generify.scan.going_on import lying_elsewhere, other_kind
+from generify.scan.going_on import lying_elsewhere, named_from_here, other_kind
 from generify.scan.journal import ScanHead, ScanKind
 from generify.scan.listening import FileState, Recognised
 from generify.scan.workers import Heard, WorkerSetup
@@ -186,7 +186,8 @@ class PartitionedScan(ClusterScan):
                     self._model.genres,
                     head.key,
                 )
-            for result in self._partitions.read():
+            results, place = self._partitions.read(), self._partitions.place
+            for result in named_from_here(results, place, self._songs):
                 self._note(result)
             self.n_before = len(self._answered)
             all_done = self.n_done == self.n_songs and not head.anew
@@ -208,6 +209,7 @@ class PartitionedScan(ClusterScan):
 
     def _still_holds(self, result: SongResult) -> bool:
         """Tell whether an answer still holds; the sound of what is gone may be found elsewhere."""
+        self.n_gone += result.path not in self._wanted
         if result.failed:
             return False
         now = self._state(result.path) if result.path in self._wanted else FileState()
@@ -252,6 +254,7 @@ class PartitionedScan(ClusterScan):
                 for song in heard:
                     if isinstance(song, Recognised):
                         song = song.with_answer_of(self._moved[song.recording])
+                        self.n_recognised += 1
                     self._note(song)
                     waiting.append(song)
                     if len(waiting) >= _N_SONGS or time.monotonic() - written > _SECONDS:
@@ -366,8 +369,9 @@ def open_cluster_scan(
     ------
     ParameterError
         When there is no song, nothing of what is given exists, the output is neither a folder nor a
-        file of results, the scan to be gone on with is of another kind, or a complete output is of
-        another model or lacks some of the songs.
+        file of results, the scan to be gone on with is of another kind, a complete output is of
+        another kind or lacks some of the songs, or what was heard names its songs from another
+        folder.
     DatasetError
         When a folder cannot be read.
     ResultsError

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from generify.lazy import names_from
 
 if TYPE_CHECKING:
-    from generify.datasets.base import Dataset, KnownDataset, Track
+    from generify.datasets.base import Dataset, KnownDataset, Track, describe_artists
     from generify.datasets.facts import DatasetFacts, Download
     from generify.datasets.known import KNOWN, dataset_facts, known_dataset, list_datasets
     from generify.datasets.reading import load_dataset
@@ -30,6 +30,7 @@ __all__ = [
     "KnownDataset",
     "Track",
     "dataset_facts",
+    "describe_artists",
     "known_dataset",
     "list_datasets",
     "load_dataset",
@@ -38,7 +39,7 @@ __all__ = [
 __getattr__ = names_from(
     __name__,
     {
-        "base": ("Dataset", "KnownDataset", "Track"),
+        "base": ("Dataset", "KnownDataset", "Track", "describe_artists"),
         "facts": ("DatasetFacts", "Download"),
         "known": ("KNOWN", "dataset_facts", "known_dataset", "list_datasets"),
         "reading": ("load_dataset",),

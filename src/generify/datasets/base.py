@@ -4,8 +4,9 @@ A reader looks at names only and gives a :class:`Dataset` of what *should* be au
 :mod:`generify.datasets.reading` then looks into the files. A published dataset is one module with
 one :class:`KnownDataset` in it.
 
-In it: :class:`Track`, :class:`Dataset`, :class:`KnownDataset`; for its modules :func:`read_clips`,
-:func:`name_copy`, :func:`is_nearly_whole`, :func:`genres_here` and :func:`no_published_split`.
+In it: :class:`Track`, :class:`Dataset`, :class:`KnownDataset`, :func:`describe_artists`; for its
+modules :func:`read_clips`, :func:`name_copy`, :func:`is_nearly_whole`, :func:`genres_here` and
+:func:`no_published_split`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 from generify.datasets.facts import DatasetFacts
-from generify.datasets.listing import Listing, has_audio_suffix, may_be_audio
+from generify.datasets.listing import Listing, bare_name, has_audio_suffix, may_be_audio
 from generify.errors import DatasetError, Failure
 
 __all__ = [
     "Dataset",
     "KnownDataset",
     "Track",
+    "describe_artists",
     "genres_here",
     "is_nearly_whole",
     "name_copy",
@@ -90,7 +92,10 @@ class Dataset:
     missing : tuple of str
         Tracks of the published dataset that are not here, sorted; empty where nobody knows.
     artists_from : str
-        Where the artists were found, in words; empty where they are published or listed.
+        Where the artists were found, in words; empty where they are published or listed. See
+        :func:`describe_artists`.
+    corrections : str
+        How many tracks people have corrected, in words; empty where nobody was asked.
     """
 
     name: str
@@ -101,6 +106,7 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     artists_from: str = ""
+    corrections: str = ""
 
     @property
     def n_tracks_of(self) -> dict[str, int]:
@@ -154,30 +160,84 @@ def read_clips(
     Returns
     -------
     Dataset
-        Tracks sorted by name; songs that are not placed and named as in it are failures.
+        Tracks sorted by name. Where less than nine in ten of the published tracks are here, songs
+        of one's own in their folders are of the folder's genre, and no published list counts; all
+        others that are not placed and named as in it are failures.
     """
-    tracks, failures = [], list(listing.failures)
-    stranger = DatasetError(
-        f"it is not placed and named as in {facts.name}", hint=f"expected {facts.layout}"
-    )
+    tracks, strangers = [], []
     for file in listing.files:
         track = track_of(file)
         if track is not None and may_be_audio(file):
             tracks.append(replace(track, path=str(listing.root / file)))
         elif track is None and has_audio_suffix(file):
-            failures.append(Failure.from_error(listing.root / file, stranger))
-    tracks.sort(key=lambda track: (track.track, track.path or ""))
+            strangers.append(file)
     here = {track.track for track in tracks}
     name, warnings = name_copy(listing, facts, tracks, len(here))
+    own = {} if is_nearly_whole(facts, len(here)) else _own_songs(listing, strangers, tracks)
+    own = {file: track for file, track in own.items() if not _is_misplaced(file, facts, track_of)}
+    if own:
+        tracks = [*(replace(track, split=None) for track in tracks), *own.values()]
+        warnings += (f"songs beside those of {facts.short_title}, used too: {len(own)}",)
+    tracks.sort(key=lambda track: (track.track, track.path or ""))
+    stranger = DatasetError(
+        f"it is not placed and named as in {facts.name}", hint=f"expected {facts.layout}"
+    )
+    failures = (Failure.from_error(listing.root / f, stranger) for f in strangers if f not in own)
     return Dataset(
         name,
         tuple(tracks),
         genres_here(listing, facts, tracks),
-        tuple(failures),
+        (*listing.failures, *failures),
         facts,
         warnings,
         tuple(sorted(set(published) - here)),
     )
+
+
+def _own_songs(
+    listing: Listing, strangers: Iterable[PurePosixPath], tracks: Iterable[Track]
+) -> dict[PurePosixPath, Track]:
+    """Take songs, however deep, for ones of their folder's genre where clips in it tell that."""
+    genre_of = {PurePath(str(track.path)).parent: track.genre for track in tracks}
+    own = {}
+    for file in strangers:
+        path = listing.root / file
+        genre = next((genre_of[folder] for folder in path.parents if folder in genre_of), "")
+        if genre:
+            own[file] = Track(str(file.with_name(bare_name(file))), str(path), genre)
+    return own
+
+
+def _is_misplaced(file: PurePosixPath, facts: DatasetFacts, track_of: TrackOf) -> bool:
+    """Tell a clip that lies in the folder of another genre from a song of one's own."""
+    return any(track_of(PurePosixPath(genre, file.name)) for genre in facts.genres)
+
+
+def describe_artists(artists_from: str, tracks: Sequence[Track]) -> str:
+    """Say where artists were found, and for how many tracks.
+
+    Parameters
+    ----------
+    artists_from : str
+        Where, as :class:`Dataset` has it.
+    tracks : sequence of Track
+        Those that are used.
+
+    Returns
+    -------
+    str
+        A line; empty where there is nothing to say.
+
+    Examples
+    --------
+    >>> tracks = [Track("1", None, "jazz", artist="Nina"), Track("2", None, "jazz")]
+    >>> describe_artists("artists from the files' tags", tracks)
+    "artists from the files' tags: 1 of 2 tracks name one"
+    """
+    if not artists_from:
+        return ""
+    n_named = sum(track.artist is not None for track in tracks)
+    return f"{artists_from}: {n_named:,} of {len(tracks):,} tracks name one"
 
 
 def is_nearly_whole(facts: DatasetFacts, n_here: int) -> bool:

@@ -29,6 +29,7 @@ from generify.datasets.listing import (
     has_audio_suffix,
     list_files,
     may_be_audio,
+    no_song,
     preference,
 )
 from generify.errors import (
@@ -157,19 +158,11 @@ def _find_songs(source: Path, target: Path) -> tuple[list[PurePosixPath], list[F
         if is_audio(source / file):
             songs.append(file)
         elif has_audio_suffix(file):
-            failures.append(_no_audio(source / file))
+            failures.append(no_song(source / file))
     if not songs:
         kind = DatasetError if failures else NothingThereError
         raise kind(f"{source} holds no audio files", hint="give a folder with songs below it")
     return sorted(songs, key=lambda song: (_wav_name(song), preference(song))), failures
-
-
-def _no_audio(path: Path) -> Failure:
-    why = "it is not audio, or cannot be read"
-    with suppress(OSError):
-        if path.stat().st_size == 0:
-            why = "it is empty (0 bytes)"
-    return Failure.from_error(path, AudioDecodeError(why, hint="get it again, or remove it"))
 
 
 def _is_same(one: Path, other: Path) -> bool:

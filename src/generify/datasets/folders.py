@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from generify.datasets.base import Dataset, Track
 from generify.datasets.listing import Listing, bare_name, has_audio_suffix, may_be_audio
+from generify.datasets.manifest import find_manifests
 from generify.errors import DatasetError, MissingExtraError, NothingThereError
 from generify.tag_formats import TagError, read_artist
 
@@ -39,14 +40,14 @@ def read_folders(listing: Listing) -> Dataset:
     -------
     Dataset
         Every file that may be audio, not yet looked into; genres sorted by name; a track's id is
-        its path below the root without suffix.
+        its path below the root without suffix. A warning names a manifest that lies there.
 
     Raises
     ------
     NothingThereError
-        When there is neither a folder nor a song.
+        When there is no genre folder.
     DatasetError
-        When there are fewer than two genre folders.
+        When there is only one.
     """
     if len(listing.folders) < 2:
         raise _too_few_genres(listing)
@@ -57,16 +58,20 @@ def read_folders(listing: Listing) -> Dataset:
         if len(file.parts) > 1
     )
     loose = sum(len(file.parts) == 1 and has_audio_suffix(file) for file in songs)
-    warnings = (f"songs beside the genre folders, in no genre, left out: {loose}",) if loose else ()
+    warnings = [f"songs beside the genre folders, in no genre, left out: {loose}"] if loose else []
+    warnings += [
+        f"{manifest} is there and was not read; give it in the place of the folder to use "
+        "what it says of artists, albums and splits"
+        for manifest in find_manifests(listing)[:1]
+    ]
     name = listing.root.resolve().name
-    return Dataset(name, tracks, listing.folders, listing.failures, None, warnings)
+    return Dataset(name, tracks, listing.folders, listing.failures, None, tuple(warnings))
 
 
 def _too_few_genres(listing: Listing) -> DatasetError:
     root = listing.root
     if not listing.folders:
-        kind = DatasetError if any(map(has_audio_suffix, listing.files)) else NothingThereError
-        return kind(f"{root} has no genre folders", hint=EXPECTED_LAYOUT)
+        return NothingThereError(f"{root} has no genre folders", hint=EXPECTED_LAYOUT)
     only = listing.folders[0]
     deeper = {f.parts[1] for f in listing.files if len(f.parts) > 2 and has_audio_suffix(f)}
     hint = f"did you mean {root / only}?" if len(deeper) > 1 else EXPECTED_LAYOUT
@@ -86,8 +91,7 @@ def with_tagged_artists(dataset: Dataset) -> Dataset:
     Returns
     -------
     Dataset
-        With artists, and how many tracks name one; the same where few do, or mutagen is not
-        installed.
+        With artists; the same where few files name one, or mutagen is not installed.
 
     Notes
     -----
@@ -104,9 +108,7 @@ def with_tagged_artists(dataset: Dataset) -> Dataset:
     return replace(
         dataset,
         tracks=tuple(replace(track, artist=artist) for track, artist in pairs),
-        artists_from=(
-            f"artists from the files' tags: {n_named:,} of {len(artists):,} tracks name one"
-        ),
+        artists_from="artists from the files' tags",
     )
 
 

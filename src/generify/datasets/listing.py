@@ -4,19 +4,20 @@ Hidden files, and what operating systems leave behind, are not listed. Links are
 reached by two ways is listed once, by the shorter and unlinked way, so a link upward makes no loop.
 
 In it: :class:`Listing`, :func:`list_files`, :func:`songs_of`; names that are no text:
-:func:`is_text`, :func:`badly_named`; judging by name: :func:`has_audio_suffix`,
-:func:`may_be_audio`, :func:`bare_name`, :func:`preference`.
+:func:`is_text`, :func:`badly_named`; what is no song: :func:`no_song`; judging by name:
+:func:`has_audio_suffix`, :func:`may_be_audio`, :func:`bare_name`, :func:`preference`,
+:func:`names_apart`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
-from generify.audio import is_audio
-from generify.errors import DatasetError, Failure, NothingThereError
+from generify.audio import is_audio, probe_audio
+from generify.errors import AudioDecodeError, DatasetError, Failure, NothingThereError
 
 __all__ = [
     "Listing",
@@ -26,6 +27,8 @@ __all__ = [
     "is_text",
     "list_files",
     "may_be_audio",
+    "names_apart",
+    "no_song",
     "preference",
     "songs_of",
 ]
@@ -122,7 +125,7 @@ def list_files(root: str | os.PathLike[str], *, leave_out: Path | None = None) -
         listed = [_list_one(root, sub, files, failures, unread) for sub in unseen]
         level = [sub for subs in listed for sub in subs]
     parents = {parent for file in files for parent in file.parents} if songlike else set()
-    failures += [_no_song(root / folder) for folder in songlike if folder not in parents]
+    failures += [_empty_folder(root / folder) for folder in songlike if folder not in parents]
     folders = tuple(sorted(folder.name for _, folder in top))
     return Listing(root, tuple(sorted(files)), folders, tuple(failures), tuple(unread))
 
@@ -181,7 +184,7 @@ def _unseen_entry(path: Path, err: OSError) -> Failure:
     return Failure.from_error(path, DatasetError(f"{path}: cannot be looked at ({err.strerror})"))
 
 
-def _no_song(folder: Path) -> Failure:
+def _empty_folder(folder: Path) -> Failure:
     error = DatasetError("an empty folder, though named like a song", hint="remove or rename it")
     return Failure.from_error(folder, error)
 
@@ -310,6 +313,51 @@ def songs_of(listing: Listing) -> tuple[PurePosixPath, ...]:
         for file in listing.files
         if has_audio_suffix(file) or (may_be_audio(file) and is_audio(listing.root / file))
     )
+
+
+def no_song(path: Path) -> Failure:
+    """Say why a file is no song, in the words that whoever would hear it has for that.
+
+    Parameters
+    ----------
+    path : Path
+        A file that :func:`generify.audio.is_audio` refuses.
+
+    Returns
+    -------
+    Failure
+        Of the file.
+    """
+    try:
+        probe_audio(path)
+    except AudioDecodeError as err:
+        return Failure.from_error(path, err)
+    error = AudioDecodeError("is not of a format in which songs are kept", hint="give a song")
+    return Failure.from_error(path, error)
+
+
+def names_apart(paths: Sequence[PurePath]) -> dict[PurePath, str]:
+    """Name files as briefly as tells them apart.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Files, each once.
+
+    Returns
+    -------
+    dict of path to str
+        Their names; with the folders in which they differ where two have one name.
+
+    Examples
+    --------
+    >>> list(names_apart([PurePath("music/A/01.ogg"), PurePath("music/B/01.ogg")]).values())
+    ['A/01.ogg', 'B/01.ogg']
+    """
+    if len({path.name for path in paths}) == len(paths):
+        return {path: path.name for path in paths}
+    shared = os.path.commonpath([Path(path).parent.absolute() for path in paths])
+    return {path: os.path.relpath(path, shared) for path in paths}
 
 
 def preference(path: PurePath) -> tuple[int, str]:

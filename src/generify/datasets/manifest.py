@@ -5,23 +5,26 @@ or test), ``fold`` (a number, for cross-validation) and ``track``; others are ig
 or without a byte order mark; separated by commas, semicolons or tabs. Paths are absolute or
 relative to the folder of the manifest.
 
-In it: :func:`read_manifest`.
+In it: :func:`read_manifest`, :func:`find_manifests`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from generify.datasets.base import Dataset, Track
-from generify.datasets.listing import bare_name
+from generify.datasets.listing import Listing, bare_name
 from generify.errors import DatasetError, Failure, NothingThereError
 
-__all__ = ["read_manifest"]
+__all__ = ["find_manifests", "read_manifest"]
 
 _COLUMNS = "path, genre and, if known, artist, album, split, fold, track"
+_BEYOND_FOLDERS = frozenset(("artist", "album", "split", "fold"))
+_LONGEST_HEADER = 10_000  # bytes
 
 
 def read_manifest(path: str | Path) -> Dataset:
@@ -64,6 +67,34 @@ def read_manifest(path: str | Path) -> Dataset:
     tracks = tuple(by_path.values())
     genres = tuple(sorted({track.genre for track in tracks}))
     return Dataset(path.stem, tracks, genres, tuple(failures))
+
+
+def find_manifests(listing: Listing) -> tuple[Path, ...]:
+    """Find the manifests among the files directly in a folder.
+
+    Parameters
+    ----------
+    listing : Listing
+        The files below the folder.
+
+    Returns
+    -------
+    tuple of Path
+        Those whose header promises more than genre folders tell, sorted.
+    """
+    tables = (file for file in listing.files if file.suffix.lower() == ".csv")
+    beside = (listing.root / file for file in tables if len(file.parts) == 1)
+    return tuple(path for path in beside if _tells_more(path))
+
+
+def _tells_more(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_LONGEST_HEADER).decode("utf-8-sig", "replace")
+    except OSError:
+        return False
+    header = {name.strip().strip('"').lower() for name in re.split("[,;\t]", first)}
+    return {"path", "genre"} <= header and bool(header & _BEYOND_FOLDERS)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

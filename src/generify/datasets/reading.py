@@ -14,16 +14,10 @@ from generify.audio import is_audio
 from generify.datasets.base import Dataset, Track
 from generify.datasets.folders import EXPECTED_LAYOUT, read_folders, with_tagged_artists
 from generify.datasets.known import KNOWN
-from generify.datasets.listing import has_audio_suffix, list_files, preference
+from generify.datasets.listing import has_audio_suffix, list_files, names_apart, no_song, preference
 from generify.datasets.manifest import read_manifest
 from generify.datasets.recognition import recognise
-from generify.errors import (
-    AudioDecodeError,
-    DatasetError,
-    Failure,
-    NothingThereError,
-    ParameterError,
-)
+from generify.errors import DatasetError, NothingThereError, ParameterError
 from generify.genre_names import choose_genres
 
 __all__ = ["load_dataset"]
@@ -53,10 +47,11 @@ def load_dataset(path: str | os.PathLike[str], *, genres: Sequence[str] | None =
     Raises
     ------
     NothingThereError
-        When the path does not exist, or nothing in it may be audio.
+        When the path does not exist, has no genre folders, nothing in it may be audio, or it lacks
+        one of `genres`.
     DatasetError
         When the path is no dataset, is half one dataset and half another, holds fewer than two
-        genres, has no audio that can be read, or lacks one of `genres`.
+        genres, or has no audio that can be read.
     ParameterError
         When `genres` is empty or a single string.
     """
@@ -92,7 +87,7 @@ def _read(path: Path) -> Dataset:
 def _narrow(dataset: Dataset, genres: Sequence[str]) -> Dataset:
     chosen, missing = choose_genres(genres, dataset.genres)
     if missing:
-        raise DatasetError(
+        raise NothingThereError(
             f"{dataset.name} has no genre {', '.join(map(repr, missing))}",
             hint=f"it has: {', '.join(dataset.genres)}",
         )
@@ -105,11 +100,11 @@ def _listened(dataset: Dataset) -> Dataset:
     failures = list(dataset.failures)
     tracks = []
     for track in dataset.tracks:
-        why = _why_not_audio(track)
-        if why is None:
+        path = Path(str(track.path))
+        if is_audio(path):
             tracks.append(track)
-        elif why:
-            failures.append(Failure.from_error(str(track.path), AudioDecodeError(why)))
+        elif has_audio_suffix(path) or not _can_be_opened(path):
+            failures.append(no_song(path))
     kept, warnings = _one_per_id(tracks)
     return replace(
         dataset,
@@ -119,19 +114,12 @@ def _listened(dataset: Dataset) -> Dataset:
     )
 
 
-def _why_not_audio(track: Track) -> str | None:
-    """Tell what is wrong with a file: None when it is audio, "" when it never claimed to be."""
-    path = Path(str(track.path))
-    if is_audio(path):
-        return None
-    claims = has_audio_suffix(path)
+def _can_be_opened(path: Path) -> bool:
     try:
-        if path.stat().st_size == 0:
-            return "the file is empty; get it again, or remove it" if claims else ""
         path.open("rb").close()
-    except OSError as err:
-        return f"cannot read it: {err.strerror}"
-    return "not audio, whatever its name says; get it again, or remove it" if claims else ""
+    except OSError:
+        return False
+    return True
 
 
 def _one_per_id(tracks: Iterable[Track]) -> tuple[tuple[Track, ...], tuple[str, ...]]:
@@ -151,7 +139,7 @@ def _remark_on_copies(copies: Sequence[Sequence[Track]]) -> Iterator[str]:
     if not copies:
         return
     paths = [PurePath(str(track.path)) for track in copies[0]]
-    name_of = _names_apart(paths)
+    name_of = names_apart(paths)
     elsewhere = any(len({PurePath(str(t.path)).parent for t in same}) > 1 for same in copies)
     what = "of one name in several folders" if elsewhere else "that differ only in their ending"
     more = f", and {len(copies) - 1} more such tracks" if len(copies) > 1 else ""
@@ -159,14 +147,6 @@ def _remark_on_copies(copies: Sequence[Sequence[Track]]) -> Iterator[str]:
         f"files {what} are taken for one track: {', '.join(sorted(name_of.values()))} "
         f"({name_of[min(paths, key=preference)]} is used){more}"
     )
-
-
-def _names_apart(paths: Sequence[PurePath]) -> dict[PurePath, str]:
-    """Name files as briefly as tells them apart: with their folders where names are equal."""
-    if len({path.name for path in paths}) == len(paths):
-        return {path: path.name for path in paths}
-    shared = os.path.commonpath([Path(path).parent.absolute() for path in paths])
-    return {path: os.path.relpath(path, shared) for path in paths}
 
 
 def _without_empty_genres(dataset: Dataset) -> Dataset:
@@ -185,8 +165,7 @@ def _check_genres(dataset: Dataset, path: Path, at_least: int) -> None:
     if len(dataset.genres) >= at_least:
         return
     found = f"audio of only one genre, {dataset.genres[0]!r}" if dataset.genres else "no audio"
-    first = (
-        f"; {dataset.failures[0].path}: {dataset.failures[0].message}" if dataset.failures else ""
-    )
+    first = f"; {dataset.failures[0].path}: {dataset.failures[0].why}" if dataset.failures else ""
     kind = DatasetError if dataset.genres or dataset.failures else NothingThereError
-    raise kind(f"{path} has {found}{first}", hint=EXPECTED_LAYOUT)
+    hint = EXPECTED_LAYOUT if path.is_dir() else "add rows of another genre to the manifest"
+    raise kind(f"{path} has {found}{first}", hint=hint)

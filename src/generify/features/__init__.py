@@ -16,6 +16,7 @@ from generify.features.mfcc import Mfcc
 from generify.features.rhythm import Rhythm
 from generify.features.tags import Embedding, Tags
 from generify.features.timbre import Timbre
+from generify.genre_names import likely_meant
 
 __all__ = ["Extractor", "ExtractorSpec", "get_extractor", "list_extractors"]
 
@@ -66,8 +67,9 @@ def get_extractor(name: str) -> Extractor:
     names = name.split(SEPARATOR)
     unknown = [part for part in names if part not in _EXTRACTORS]
     if unknown:
+        meant = likely_meant(unknown[0], {known: known for known in _EXTRACTORS})
         raise ParameterError(
-            f"there is no extractor {unknown[0]!r}; there are {', '.join(_EXTRACTORS)}",
+            f"there is no extractor {unknown[0]!r}; there are {', '.join(_EXTRACTORS)}{meant}",
             hint=f"join several with {SEPARATOR}, as in tags{SEPARATOR}timbre",
         )
     parts = [_EXTRACTORS[part]() for part in names]

@@ -92,6 +92,29 @@ class KnownGenres:
         known = (*self.answered, *self.models, *self.corrected)
         return next((name for name in known if fold(name) == fold(genre)), genre)
 
+    def spell_kept(self, genre: str) -> str:
+        """Spell a genre as it is kept in the history, to look for it there.
+
+        Parameters
+        ----------
+        genre : str
+            As a person writes it.
+
+        Returns
+        -------
+        str
+            The genre itself where it is kept so; else the one that is the same but for case, first
+            of those answered.
+
+        Examples
+        --------
+        >>> KnownGenres(["metal"], ["Folk"], ["Metal"]).spell_kept("Metal")
+        'metal'
+        """
+        kept = (*self.answered, *self.corrected)
+        alike = (name for name in kept if fold(name) == fold(genre.strip()))
+        return genre if genre in kept else next(alike, genre)
+
     def doubt(self, genre: str) -> str:
         """Say of a genre that nobody knows what it may be a slip of the pen for.
 
@@ -103,7 +126,7 @@ class KnownGenres:
         Returns
         -------
         str
-            One line; empty where the genre is known.
+            One line; empty where the genre is known, or blank, which is none.
 
         Examples
         --------
@@ -111,7 +134,7 @@ class KnownGenres:
         'no model and no song in the history is of the genre regae; did you mean reggae?'
         """
         known = {fold(name): name for name in (*self.corrected, *self.answered, *self.models)}
-        if fold(genre) in known:
+        if not genre or fold(genre) in known:
             return ""
         meant = likely_meant(fold(genre), known)
         return f"no model and no song in the history is of the genre {genre}{meant}"

@@ -218,6 +218,32 @@ class OwnedHistory:
         counts = (AnswerCount(*row) for row in rows)
         return sorted(counts, key=lambda c: (c.model, -c.n_answers, c.genre or ""))
 
+    def count_songs(self, owner: str, wanted: HistoryFilter) -> int:
+        """Count songs, each once however many answers it has.
+
+        Parameters
+        ----------
+        owner : str
+            Whose.
+        wanted : HistoryFilter
+            Which.
+
+        Returns
+        -------
+        int
+            How many.
+
+        Raises
+        ------
+        HistoryError
+            When the database cannot be read.
+        """
+        counted = _joined(sa.select(sa.func.count(_p.song_id.distinct()))).where(
+            *_of(owner), *conditions(wanted, corrected=False)
+        )
+        with self.history.database.reading() as connection:
+            return connection.scalar(counted) or 0
+
     def remove(self, owner: str, key: str | None = None) -> list[str]:
         """Remove one answer, or all of an owner, and the songs that nobody knows any longer.
 

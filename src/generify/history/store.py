@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -388,7 +389,7 @@ class History:
         Raises
         ------
         ParameterError
-            When the genre is empty or too long.
+            When the genre is empty or too long, or the path that of a folder.
         AudioDecodeError
             When the file is not audio.
         HistoryError
@@ -424,6 +425,8 @@ class History:
 
         Raises
         ------
+        ParameterError
+            When the path is that of a folder.
         AudioDecodeError
             When the file is not audio.
         HistoryError
@@ -459,6 +462,9 @@ class History:
 
 def _song(path: str | os.PathLike[str], genre: str | None) -> Answer:
     full = writing.full_path(path)
+    if Path(full).is_dir():
+        message = f"{os.fspath(path)} is a folder, a song was expected"
+        raise ParameterError(message, hint="give one song after the other, or a list with --from")
     key = writing.path_key(full)
     recording = identify(full)
     if recording is not None and not is_audio(full):

@@ -306,7 +306,8 @@ def _song_ids(connection: sa.Connection, answers: Sequence[Answer]) -> list[int]
         connection.execute(sa.insert(songs), rows)
     found = _locked(connection, wanted)
     for recording, row in found.items():
-        if row.path_key != wanted[recording].place:  # moved, or another copy
+        moved = row.path_key != wanted[recording].place  # or another copy
+        if moved or row.duration is None:  # corrected before it was heard
             place = {k: v for k, v in _place(wanted[recording]).items() if v is not None}
             connection.execute(sa.update(songs).where(songs.c.id == row.id).values(**place))
     return [found[recording].id for recording in recordings]
@@ -328,7 +329,7 @@ def _locked(
     connection: sa.Connection, recordings: Iterable[str]
 ) -> dict[str, sa.Row[*tuple[Any, ...]]]:
     found = (
-        sa.select(songs.c.id, songs.c.recording, songs.c.path_key)
+        sa.select(songs.c.id, songs.c.recording, songs.c.path_key, songs.c.duration)
         .where(songs.c.recording.in_(list(recordings)))
         .order_by(songs.c.id)
         .with_for_update()

@@ -172,9 +172,10 @@ def plot_roc_grid(report: EvaluationReport) -> Figure:
     colours = genre_colours(report.genres)
     columns = grid_columns(len(report.genres))
     rows = math.ceil(len(report.genres) / columns)
+    side = max(2.15, 4.5 / columns)  # the panels are square, so rows grow with their columns
     figure = new_figure(
-        max(5.0, 2.15 * columns + 0.5),
-        2.3 * rows + 0.3,
+        side * columns + 0.5,
+        (side + 0.25) * rows + 0.3,
         title="ROC curve of each genre against the rest",
         subtitle=describe_measurement(report),
     )

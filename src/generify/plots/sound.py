@@ -38,12 +38,13 @@ if TYPE_CHECKING:
     from generify.prediction import Prediction, TimelineSegment
     from generify.spectrograms import Spectrogram
 
-__all__ = ["plot_spectrograms", "plot_timeline"]
+__all__ = ["MAX_PANELS", "plot_spectrograms", "plot_timeline"]
 
+MAX_PANELS = 30
+"""As many spectrograms as one picture may hold."""
 
 _MEL_TICKS = (250, 500, 1000, 2000, 4000, 8000, 16000)
 _DB_RANGE = 80.0
-_MAX_PANELS = 30
 
 _CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between ticks
 _GAP = 1e-3  # seconds; more apart, a line is broken
@@ -64,8 +65,8 @@ def _mel_ticks(n_mels: int) -> tuple[NDArray[np.floating], list[str]]:
 
 
 def _check_spectrograms(mels: Sequence[Spectrogram]) -> None:
-    if not 1 <= len(mels) <= _MAX_PANELS:
-        raise ParameterError(f"expected 1 to {_MAX_PANELS} spectrograms, got {len(mels)}")
+    if not 1 <= len(mels) <= MAX_PANELS:
+        raise ParameterError(f"expected 1 to {MAX_PANELS} spectrograms, got {len(mels)}")
     for mel in mels:
         if mel.decibels.ndim != 2 or mel.decibels.size == 0 or not mel.duration > 0:
             raise ParameterError(
@@ -247,8 +248,8 @@ def _draw_envelope(
     axes.tick_params(length=0, labelbottom=False)
 
 
-def _timeline_title(prediction: Prediction) -> str:
-    name = plain_label(PurePath(prediction.path).name, 50)
+def _timeline_title(prediction: Prediction, name: str) -> str:
+    name = plain_label(name or PurePath(prediction.path).name, 50)
     sure = format_sure(prediction.confidence)
     if prediction.genre is None:
         nearest = plain_label(prediction.genres[0].genre) if prediction.genres else "none"
@@ -277,6 +278,7 @@ def plot_timeline(
     *,
     samples: NDArray[np.floating] | None = None,
     sample_rate: float | None = None,
+    name: str = "",
 ) -> Figure:
     """Draw the genre of a song over time.
 
@@ -288,6 +290,8 @@ def plot_timeline(
         The whole song, mono, to draw its waveform on top.
     sample_rate : float, optional
         Hz, of ``samples``.
+    name : str
+        What the title calls the song; its file's name by default.
 
     Returns
     -------
@@ -311,7 +315,7 @@ def plot_timeline(
     figure = new_figure(
         _TIMELINE_WIDTH,
         4.6 if with_wave else 3.5,
-        title=_timeline_title(prediction),
+        title=_timeline_title(prediction, name),
         subtitle=f"Model {plain_label(prediction.model, 40)}. The band names the most probable "
         "genre of each moment; white gaps were silent and not judged.",
     )

@@ -64,8 +64,8 @@ class FoundSongs:
         Folders that hold no song or cannot be read.
     unread : tuple of Path
         Below these there may be songs although none were found: folders that could not be read, and
-        given paths at which there is nothing, such as a disk that is not mounted. An empty folder
-        is not among them, be it the mount point of such a disk: it was looked into.
+        given paths at which there is nothing, not even an entry of a folder: a disk may not be
+        mounted there.
     """
 
     files: tuple[Path, ...]
@@ -133,27 +133,36 @@ def look_for_songs(paths: Iterable[str | Path]) -> FoundSongs:
     Returns
     -------
     FoundSongs
-        In the order given; perhaps none.
+        In the order given; perhaps none. A song that is given twice, however its path is written,
+        is there once, as it was first given.
 
     Raises
     ------
     DatasetError
         When a folder cannot be read.
     """
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}
     failures: list[Failure] = []
     unread: list[Path] = []
     for path in map(Path, paths):
         if not is_folder(path):
-            found[path] = None
-            # Path.exists would raise where nobody may look
-            unread += [] if os.path.exists(path) else [path]  # noqa: PTH110
+            found.setdefault(_full(path), path)
+            if not os.path.exists(path):  # noqa: PTH110 - Path's raises where nobody may look
+                unread.append(path)
             continue
         below = _songs_below(path)
-        found.update(dict.fromkeys(below.files))
+        for file in below.files:
+            found.setdefault(_full(file), file)
         failures += below.failures
         unread += below.unread
-    return FoundSongs(tuple(found), tuple(failures), tuple(unread))
+    return FoundSongs(tuple(found.values()), tuple(failures), tuple(unread))
+
+
+def _full(path: Path) -> str:
+    """Give the absolute path of a file; "..", which may lead out of a link, is looked up."""
+    if ".." in path.parts:
+        path = Path(os.path.realpath(path.parent), path.name)
+    return str(path.absolute())
 
 
 def check_any_there(found: FoundSongs) -> None:
@@ -204,4 +213,5 @@ def _songs_below(folder: Path) -> FoundSongs:
     if files or listing.failures:
         return FoundSongs(files, listing.failures, listing.unread)
     error = DatasetError(f"{folder}: no song in this folder", hint=_HINT)
-    return FoundSongs((), (Failure.from_error(folder, error),))
+    empty = not listing.files and not listing.folders
+    return FoundSongs((), (Failure.from_error(folder, error),), (folder,) if empty else ())

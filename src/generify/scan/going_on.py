@@ -1,12 +1,13 @@
 """What an earlier scan left: whether it may be gone on with, and by whom.
 
-In it: :func:`locked`, :func:`check_complete`, :func:`old_results`, :func:`other_kind`,
-:func:`lying_elsewhere`.
+In it: :func:`locked`, :func:`check_complete`, :func:`old_results`, :func:`named_from_here`,
+:func:`other_kind`, :func:`lying_elsewhere`.
 """
 
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -23,12 +24,14 @@ __all__ = [
     "check_complete",
     "locked",
     "lying_elsewhere",
+    "named_from_here",
     "old_results",
     "other_kind",
 ]
 
 _LOCK = ".lock"
 _ANEW = "--again listens to everything anew; or choose another output"
+_ROUNDING = 1e-6  # of confidences in an output
 
 
 @contextmanager
@@ -84,17 +87,19 @@ def check_complete(output: Path, songs: Sequence[str], kind: ScanKind) -> None:
     songs : sequence of str
         Paths of what was found.
     kind : ScanKind
-        What is asked for; only the model's name and version can be compared, as nothing else is in
-        an output.
+        What is asked for; of the model only its name and version can be compared, as nothing else
+        is in an output.
 
     Raises
     ------
     ParameterError
-        When the output was made with another model, or some of the songs are not in it.
+        When the output was made with another model or `min_confidence`, names its songs from
+        another folder, or lacks some of the songs.
     ResultsError
         When it holds something else.
     """
-    known = {result.path for result in old_results(output, kind)}
+    results = named_from_here(old_results(output, kind), output, songs)
+    known = {result.path for result in results}
     missing = [path for path in songs if path not in known]
     if missing:
         raise ParameterError(
@@ -112,12 +117,13 @@ def old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
     output : Path
         The file.
     kind : ScanKind or None
-        Where it is given, its model must be the one that made the output.
+        Where it is given, its model must be the one that made the output, and its
+        `min_confidence` must not contradict an answer.
 
     Returns
     -------
     iterator of SongResult
-        Raises :class:`~generify.errors.ParameterError` at an answer of another model.
+        Raises :class:`~generify.errors.ParameterError` at an answer of another kind.
 
     Raises
     ------
@@ -131,9 +137,71 @@ def old_results(output: Path, kind: ScanKind | None) -> Iterator[SongResult]:
         for result in chain(() if first is None else (first,), results):
             if kind is not None and isinstance(result.answer, Prediction):
                 _check_model(output, result.answer.model, result.model_version, kind)
+                _check_confidence(output, result.answer, kind.min_confidence)
             yield result
 
     return checked()
+
+
+def named_from_here(
+    results: Iterable[SongResult], scan: str | Path, songs: Iterable[str]
+) -> Iterator[SongResult]:
+    """Pass on an earlier scan's results, and refuse those whose paths begin in another folder.
+
+    Paths are kept as they were given; seen from another folder all songs would be new, and the old
+    ones be kept beside them.
+
+    Parameters
+    ----------
+    results : iterable of SongResult
+        Of the earlier scan.
+    scan : str or Path
+        Where they are.
+    songs : iterable of str
+        Paths of what was found.
+
+    Yields
+    ------
+    SongResult
+        The same.
+
+    Raises
+    ------
+    ParameterError
+        After the last, when no relative path leads to a file from here, and a song found lies at
+        the end of one.
+    """
+    lost: list[str] = []
+    any_here = False
+    for result in results:
+        path = result.path
+        if not (any_here or is_address(path) or Path(path).is_absolute()):
+            any_here = os.path.lexists(path)
+            lost.append(path)
+        yield result
+    where = None if any_here or not lost else _beginning_of(lost, songs)
+    if where is not None:
+        raise ParameterError(
+            f"{scan} names its songs from another folder, such as {lost[0]}",
+            hint=f"run it {where}, as when they were first heard",
+        )
+
+
+def _beginning_of(lost: Iterable[str], songs: Iterable[str]) -> str | None:
+    """Say where relative paths begin, by the first song found that lies at the end of one."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for song in songs:
+        if not is_address(song):
+            full = os.path.abspath(song)  # noqa: PTH100 (resolves "..")
+            found[Path(full).name].append(full)
+    for path in lost:
+        steps = Path(os.path.normpath(path)).parts
+        tail = f"{os.sep}{Path(*(step for step in steps if step != os.pardir))}"
+        for song in found[steps[-1]]:
+            if song.endswith(tail):
+                folder = song.removesuffix(tail) or os.sep
+                return f"{'below' if steps[0] == os.pardir else 'in'} {folder}"
+    return None
 
 
 def lying_elsewhere(
@@ -192,6 +260,19 @@ def _check_model(output: Path, model: str, version: str, kind: ScanKind) -> None
             f"{output} was made with the model {f'{model} {version}'.strip()}, "
             f"not with {kind.model} {kind.model_version}",
             hint=_ANEW,
+        )
+
+
+def _check_confidence(output: Path, answer: Prediction, asked: float) -> None:
+    """Refuse answers that were judged with another min-confidence, which is not in an output."""
+    below = answer.confidence < asked - _ROUNDING
+    withheld = answer.unknown and not (answer.doubt or answer.warnings)
+    if (below and not answer.unknown) or (withheld and answer.confidence > asked + _ROUNDING):
+        said = "unknown" if answer.unknown else answer.genre
+        raise ParameterError(
+            f"{output} was made with another min-confidence than {asked:g}: {answer.path} "
+            f"is {said} in it, at {answer.confidence:g}",
+            hint=f"give the one that it was made with; {_ANEW}",
         )
 
 

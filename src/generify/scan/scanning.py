@@ -40,6 +40,7 @@ from generify.scan.going_on import (
     check_complete,
     locked,
     lying_elsewhere,
+    named_from_here,
     old_results,
     other_kind,
 )
@@ -115,6 +116,11 @@ class Scan:
         Songs that were found, and what could not be looked into.
     n_before : int
         Songs that were answered before this scan was opened.
+    n_gone : int
+        Songs of an output that is brought up to date which are no longer where they were.
+    n_recognised : int
+        Songs whose recording was answered before, so that they were not heard again, as far as is
+        known.
     complete : bool
         Whether the output is there, so that nothing is left to do.
     """
@@ -128,6 +134,7 @@ class Scan:
         unnamed = (badly_named(str(p)) for p in found.files if not is_text(str(p)))
         self._failures, self._unread = (*found.failures, *unnamed), found.unread
         self.n_songs = len(self._songs) + len(self._failures)
+        self.n_gone = self.n_recognised = 0
         self._positions: dict[str, int] = {}
         self._elsewhere: tuple[int, ...] = ()
         self._journal: Journal | None = None
@@ -162,7 +169,7 @@ class Scan:
         kind = ScanKind.of(self._model, self._settings.min_confidence)
         with ExitStack() as stack:
             stack.enter_context(locked(self.output))
-            journal = _open_journal(self.output, kind, self._settings.redo)
+            journal = _open_journal(self.output, kind, self._settings.redo, self.songs)
             if journal is None:
                 check_complete(self.output, self.songs, kind)
                 self.complete = True
@@ -177,9 +184,9 @@ class Scan:
             known = {*self._songs, *(failure.path for failure in self._failures)}
             lines = {path: old.position for path, old in journal.old.items()} | journal.heard
             lies_elsewhere = lying_elsewhere(given, self._unread)
-            self._elsewhere = tuple(
-                line for path, line in lines.items() if path not in known and lies_elsewhere(path)
-            )
+            others = {path: line for path, line in lines.items() if path not in known}
+            self._elsewhere = tuple(o for path, o in others.items() if lies_elsewhere(path))
+            self.n_gone = len(others) - len(self._elsewhere)
         for path in self._songs:
             if path in journal.heard:
                 self._positions[path] = journal.heard[path]
@@ -233,6 +240,7 @@ class Scan:
         assert self._journal is not None
         if isinstance(song, Recognised):
             song = song.with_answer_of(self._journal.read(unseen[song.recording]))
+            self.n_recognised += 1
         self._journal.append(song)
         self._positions[song.path] = self._journal.heard[song.path]
         return song
@@ -362,7 +370,7 @@ def open_scan(
     ParameterError
         When there is no song, nothing of what is given exists, the output's name does not tell a
         format, the scan to be gone on with is of another kind, or a complete output is of another
-        model or lacks some of the songs.
+        kind, names its songs from another folder, or lacks some of the songs.
     DatasetError
         When a folder cannot be read.
     ResultsError
@@ -374,9 +382,10 @@ def open_scan(
     Notes
     -----
     A scan begun without an interruption and one interrupted anywhere, also by a kill, write the
-    same output. A complete output tells its model, but not the `min_confidence` it was judged with,
-    so that cannot be checked: its answers are taken as they are, and so are those that are kept
-    under ``Redo.CHANGED``, which also keeps those for songs outside the given paths.
+    same output. A complete output tells its model, but not the `min_confidence` it was judged with:
+    it is refused where an answer contradicts the one that is asked for. ``Redo.CHANGED`` also keeps
+    the answers for songs outside the given paths. Paths in an output are as they were given, so
+    relative ones begin in the folder in which the program ran.
     """
     check_results_path(output)
     given = tuple(paths)
@@ -387,7 +396,7 @@ def open_scan(
         yield scan
 
 
-def _open_journal(output: Path, kind: ScanKind, redo: Redo) -> Journal | None:
+def _open_journal(output: Path, kind: ScanKind, redo: Redo, songs: Sequence[str]) -> Journal | None:
     """Open or begin a journal; None where the output is complete and stays."""
     path = output.with_name(output.name + _JOURNAL)
     again = redo is Redo.ALL
@@ -402,5 +411,6 @@ def _open_journal(output: Path, kind: ScanKind, redo: Redo) -> Journal | None:
         if redo is Redo.NOTHING:
             return None
         old = old_results(output, None if again else kind)
-        return Journal.begin(path, kind, anew=again, old=() if again else old)
+        kept = () if again else named_from_here(old, output, songs)
+        return Journal.begin(path, kind, anew=again, old=kept)
     return Journal.begin(path, kind, anew=again)

@@ -6,7 +6,7 @@ harmless, and a line that was cut by a kill belongs to a file that was not touch
 One run at a time has a journal: it holds the lock ``.JOURNAL.generify-lock`` beside it.
 
 In it: :class:`Entry`, :class:`Journal`, :func:`read_journal`, :func:`held`,
-:func:`latest_journal`, :func:`default_folder`.
+:func:`latest_journal`, :func:`name_aside`, :func:`default_folder`.
 """
 
 from __future__ import annotations
@@ -29,10 +29,19 @@ from generify.tag_formats import TagError
 from generify.tagging.delta import Delta
 from generify.tagging.replacement import sync_folder
 
-__all__ = ["Entry", "Journal", "default_folder", "held", "latest_journal", "read_journal"]
+__all__ = [
+    "Entry",
+    "Journal",
+    "default_folder",
+    "held",
+    "latest_journal",
+    "name_aside",
+    "read_journal",
+]
 
 FOLDER_VARIABLE = "GENERIFY_STATE_DIR"
 _SUFFIX = ".ndjson"
+_ASIDE = ".aside"
 _LOCK = ".generify-lock"
 _VERSION = 1
 _BEGINNING = f'{{"version": {_VERSION}, "path": "'.encode()
@@ -323,7 +332,7 @@ def latest_journal() -> Path:
     Returns
     -------
     Path
-        Its file.
+        Its file; one that was put aside only where there is no other.
 
     Raises
     ------
@@ -331,13 +340,33 @@ def latest_journal() -> Path:
         When there is none.
     """
     folder = default_folder()
-    found = sorted(path for path in folder.glob(f"*{_SUFFIX}") if _has_line(path))
+    journals = [path for path in folder.glob(f"*{_SUFFIX}") if _has_line(path)]
+    found = sorted(journals, key=lambda path: (path != name_aside(path), path))
     if not found:
         raise TagError(
             f"nothing to undo: there is no journal in {folder}",
             hint="a run with --journal FILE is undone with --undo --journal FILE",
         )
     return found[-1]
+
+
+def name_aside(path: Path) -> Path:
+    """Name a journal by which no further undo could do anything, so that it hides no other.
+
+    Parameters
+    ----------
+    path : Path
+        A journal.
+
+    Returns
+    -------
+    Path
+        Its name once it is put aside; its own where it is already, or is not among those that are
+        looked through for the latest.
+    """
+    if path.parent != default_folder() or path.stem.endswith(_ASIDE):
+        return path
+    return path.with_name(f"{path.stem}{_ASIDE}{_SUFFIX}")
 
 
 def read_journal(path: Path) -> Iterator[Entry | Failure]:

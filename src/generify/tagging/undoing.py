@@ -1,6 +1,6 @@
 """A run of tagging taken back, file by file, to the last byte.
 
-In it: :func:`undo`.
+In it: :func:`undo`, :class:`UndoError`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from generify.errors import Failure
 from generify.tag_formats import TagError
 from generify.tagging.choice import Reason, TagChange
 from generify.tagging.delta import apply_delta
-from generify.tagging.journal import Entry, held, latest_journal, read_journal
+from generify.tagging.journal import Entry, held, latest_journal, name_aside, read_journal
 from generify.tagging.replacement import Target, remove_abandoned, working_copy
 
-__all__ = ["undo"]
+__all__ = ["UndoError", "undo"]
 
 _State = tuple[str, tuple[str, ...]]
 """Hash and genres of a file before a replacement."""
+
+
+class UndoError(TagError):
+    """A file that can be brought back by no undo as it is now, whatever is made writable."""
 
 
 def undo(
@@ -53,7 +57,8 @@ def undo(
     -----
     What comes back is compared with the original by its hash before it takes the file's place, and
     gets the original's time of change. When all is brought back the journal is removed, so undoing
-    twice takes back two runs.
+    twice takes back two runs. When the rest is gone, was changed since or cannot be read, the
+    journal is put aside, and the next undo by default is of the run before.
     """
     path = latest_journal() if journal is None else Path(journal)
     with _alone(path):
@@ -65,6 +70,8 @@ def undo(
             yield result
         if all_back and not dry_run:
             path.unlink(missing_ok=True)
+        elif not (undoing.can_go_on or dry_run):
+            path.rename(name_aside(path))
 
 
 @contextmanager
@@ -91,10 +98,17 @@ def _states(entries: Iterable[Entry | Failure]) -> dict[str, deque[_State]]:
 
 
 class _Undoing:
-    """Takes back entry after entry, the latest first."""
+    """Takes back entry after entry, the latest first.
+
+    Attributes
+    ----------
+    can_go_on : bool
+        Whether a failure can be mended, so that the same undo may do more.
+    """
 
     def __init__(self, states: dict[str, deque[_State]], dry_run: bool) -> None:
         self._states, self._dry_run = states, dry_run
+        self.can_go_on = False
         self._left: dict[str, str] = {}  # by path, the hash that a dry run would have left
         self._swept: set[Path] = set()
 
@@ -106,8 +120,11 @@ class _Undoing:
         try:
             return self._undo(entry, earlier)
         except TagError as err:
+            gone = isinstance(err.__cause__, FileNotFoundError | NotADirectoryError)
+            self.can_go_on |= not (gone or isinstance(err, UndoError))
             return Failure.from_error(entry.path, err)
         except OSError as err:
+            self.can_go_on = True
             reason = err.strerror or str(err)
             message = f"{entry.path}: cannot be brought back ({reason})"
             error = TagError(message, hint=cure_for(err, "make the file and its folder writable"))
@@ -144,7 +161,7 @@ def _bring_back(entry: Entry, target: Target) -> None:
         apply_delta(entry.delta, tagged, copy.stream)
         copy.stream.flush()
         if file_digest(copy.path) != entry.hash_before:
-            raise TagError(f"{entry.path}: the journal does not give its original bytes")
+            raise UndoError(f"{entry.path}: the journal does not give its original bytes")
         copy.take_over_attributes()
         os.utime(copy.path, ns=(target.status.st_atime_ns, entry.mtime_ns))
         copy.sync()
@@ -156,4 +173,4 @@ def _leave(path: str, now: str, earlier: Iterable[_State]) -> TagChange:
     for hash_before, genres in earlier:
         if now == hash_before:
             return TagChange(path, genres, genres, Reason.AS_BEFORE)
-    raise TagError(f"{path}: was changed after it was tagged, so it is left as it is")
+    raise UndoError(f"{path}: was changed after it was tagged, so it is left as it is")

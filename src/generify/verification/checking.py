@@ -100,6 +100,7 @@ def verify_dataset(
     songs = inventory.songs
     findings = list(inventory.findings)
     durations: list[float] = []
+    n_heard = 0
     with FingerprintStore() as store:
         doubles = Doubles(store)
         heard = in_parallel(lambda song: _listen(song, cache), songs, jobs)
@@ -107,6 +108,7 @@ def verify_dataset(
             faults = list(_judge(song, recording, forged))
             findings += faults
             doubles.add(recording)
+            n_heard += bool(recording.samples)
             whole = not any(fault.kind == "corrupt" for fault in faults)
             durations.append(recording.duration if whole and recording.duration else np.nan)
             if progress is not None:
@@ -117,7 +119,7 @@ def verify_dataset(
     usual = _usual(durations)
     findings += [*_short(songs, durations, usual), *_duplicates(songs, pairs, inventory.facts)]
     report = _report(root, inventory, findings)
-    return replace(report, duration=float(np.nansum(durations)), usual=usual)
+    return replace(report, duration=float(np.nansum(durations)), usual=usual, n_heard=n_heard)
 
 
 def _listen(song: Song, cache: FeatureCache | None) -> tuple[Recording, str]:

@@ -106,13 +106,15 @@ class DuplicateReport:
     root : str
         The folder, as it was given.
     songs : tuple of str
-        Files that were heard, relative to the folder.
+        All songs, relative to the folder.
     doubles : tuple of Double
         Pairs of them; numbers count in ``songs``.
     groups : tuple of int
         A number for each song, equal where songs are one recording.
     failures : tuple of Failure
         Files that could not be heard to their end, and folders that could not be read.
+    n_heard : int
+        Songs of which something could be heard.
     """
 
     root: str
@@ -120,6 +122,7 @@ class DuplicateReport:
     doubles: tuple[Double, ...]
     groups: tuple[int, ...]
     failures: tuple[Failure, ...]
+    n_heard: int
 
     def records(self) -> list[dict[str, Any]]:
         """Give the pairs as plain values.
@@ -183,13 +186,14 @@ def find_duplicates(
         When ``jobs`` is negative.
     """
     listing, files = list_songs(root)
-    failures = list(listing.failures)
+    failures, n_heard = list(listing.failures), 0
     with FingerprintStore() as store:
         doubles = Doubles(store)
         paths = [str(listing.root / file) for file in files]
         heard = in_parallel(partial(listen, cache=cache), paths, jobs)
         for n_done, (path, recording) in enumerate(zip(paths, heard, strict=True), start=1):
             doubles.add(recording)
+            n_heard += bool(recording.samples)
             if recording.complaint:
                 failures.append(Failure.from_error(path, AudioDecodeError(recording.complaint)))
             if progress is not None:
@@ -199,4 +203,5 @@ def find_duplicates(
         cache.prune()
     groups = merge_groups(len(files), [(double.first, double.second) for double in found])
     songs = tuple(str(file) for file in files)
-    return DuplicateReport(str(root), songs, found, tuple(groups.tolist()), tuple(failures))
+    numbers = tuple(groups.tolist())
+    return DuplicateReport(str(root), songs, found, numbers, tuple(failures), n_heard)

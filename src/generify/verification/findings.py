@@ -71,7 +71,7 @@ class VerificationReport:
     n_expected : int or None
         Tracks of the complete published dataset.
     n_files : int
-        Songs that were heard.
+        All songs.
     findings : tuple of Finding
         In the order of :data:`KINDS`, then by track.
     n_of_genre : mapping of str to int
@@ -87,6 +87,8 @@ class VerificationReport:
         from it, and what is not here is counted instead of found missing.
     n_missing_of_genre : mapping of str to int
         Genre → tracks of the published dataset that are not here, where names tell their genres.
+    n_heard : int
+        Songs of which something could be heard.
     """
 
     root: str
@@ -101,6 +103,7 @@ class VerificationReport:
     n_here: int | None = None
     is_part: bool = False
     n_missing_of_genre: Mapping[str, int] = field(default_factory=dict)
+    n_heard: int = 0
 
     @property
     def n_of_kind(self) -> dict[str, int]:
@@ -130,6 +133,7 @@ class VerificationReport:
             "is_part": self.is_part,
             "n_missing_of_genre": dict(self.n_missing_of_genre),
             "n_files": self.n_files,
+            "n_heard": self.n_heard,
             "duration": round(self.duration, 1),
             "usual": round(self.usual, 2),
             "n_of_kind": self.n_of_kind,

@@ -206,8 +206,9 @@ def _of_published(
         songs.append(song)
         if strayed is not None:
             findings.append(_misplaced(song, file.parent.name))
-        elif path in refused:
-            findings.append(Finding("extra", song.track, path, refused[path]))
+        elif path in refused or track is None:
+            why = refused.get(path, f"no track of {facts.name}")
+            findings.append(Finding("extra", song.track, path, why))
             continue
         here.add(song.track)
     missing = sorted(set(dataset.missing) - here)

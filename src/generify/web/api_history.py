@@ -174,7 +174,7 @@ def _statistics(request: Request, query: Annotated[schemas.FilterParameters, Que
     """Count what was asked before, by model and genre."""
     mine = _mine(request)
     if mine is None:
-        return {"n_predictions": 0, "n_unknown": 0, "genres": []}
+        return {"n_songs": 0, "n_predictions": 0, "n_unknown": 0, "genres": []}
     archive, visitor = mine
     return archive.statistics(visitor, _filter(query))
 

@@ -239,7 +239,7 @@ class Archive:
         Returns
         -------
         dict
-            ``n_predictions``, ``n_unknown`` and, for each model and genre, ``genres``.
+            ``n_songs``, ``n_predictions``, ``n_unknown`` and, for each model and genre, ``genres``.
 
         Raises
         ------
@@ -251,6 +251,7 @@ class Archive:
         for count in counts:
             totals[count.model] = totals.get(count.model, 0) + count.n_answers
         return {
+            "n_songs": self._history.count_songs(visitor, wanted),
             "n_predictions": sum(totals.values()),
             "n_unknown": sum(count.n_answers for count in counts if count.genre is None),
             "genres": [_share(count, totals[count.model]) for count in counts],

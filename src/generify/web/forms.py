@@ -65,13 +65,17 @@ class FormReader:
         What separates its parts.
     stream : BinaryIO
         Where the file is written to.
+    known : iterable of str
+        Fields that there may be beside the file.
     max_other_bytes : int
         How much there may be beside the file.
     """
 
-    def __init__(self, boundary: bytes, stream: BinaryIO, *, max_other_bytes: int) -> None:
+    def __init__(
+        self, boundary: bytes, stream: BinaryIO, *, known: Iterable[str], max_other_bytes: int
+    ) -> None:
         self.file_name = ""
-        self._stream, self._room = stream, max_other_bytes
+        self._stream, self._known, self._room = stream, frozenset(known), max_other_bytes
         self._n_bytes, self._n_files, self._ended = 0, 0, False
         self._fields: dict[str, bytearray] = {}
         self._header, self._value = bytearray(), bytearray()
@@ -109,7 +113,8 @@ class FormReader:
         Raises
         ------
         FormError
-            When it is no form, or has more beside the file than there may be.
+            When it is no form, has a field that nobody knows or one twice, or more beside the file
+            than there may be.
         """
         before = self._n_bytes
         try:
@@ -121,13 +126,8 @@ class FormReader:
         self._spend(len(block) - (self._n_bytes - before))
         return self._n_bytes
 
-    def finish(self, known: Iterable[str]) -> dict[str, str]:
+    def finish(self) -> dict[str, str]:
         """End the form.
-
-        Parameters
-        ----------
-        known : iterable of str
-            Fields that there may be beside the file.
 
         Returns
         -------
@@ -137,7 +137,7 @@ class FormReader:
         Raises
         ------
         FormError
-            When the form ends early, has no file or more than one, or a field that nobody knows.
+            When the form ends early, or has no file or more than one.
         """
         if not self._ended:
             raise FormError("the form ends before its end: it was cut on the way")
@@ -146,9 +146,6 @@ class FormReader:
                 f"one song was expected in the field {_FILE!r}, got {self._n_files or 'none'}",
                 "invalid-request",
             )
-        unknown = self._fields.keys() - set(known)
-        if unknown:
-            raise FormError(f"there is no field {min(unknown)[:40]!r}", "invalid-request")
         return {name: value.decode("utf-8", "replace") for name, value in self._fields.items()}
 
     def _spend(self, n_bytes: int) -> None:
@@ -175,6 +172,8 @@ class FormReader:
             self._n_files += 1
             given = options.get(b"filename", b"").decode("utf-8", "replace")
             self.file_name = given.replace("%22", '"')  # so browsers write a quote, and only that
+        elif name not in self._known:
+            raise FormError(f"there is no field {name[:40]!r}", "invalid-request")
         elif name in self._fields:
             raise FormError(f"the field {name[:40]!r} is there twice", "invalid-request")
         else:

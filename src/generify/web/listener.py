@@ -123,7 +123,7 @@ def _outcome(task: Task, model: GenreModel, say: Say) -> dict[str, Any]:
         return {"too_long": err.seconds}
     except MemoryError:
         return _problem(
-            "too-much-memory", f"{task.name} needs more memory than a song may take", "cut it"
+            "too-much-memory", f"{task.name}: needs more memory than a song may take", "cut it"
         )
     except GenerifyError as err:
         return _problem("internal", _named(str(err), task), err.hint)

@@ -82,6 +82,9 @@ class Problem:
         To be sent along.
     errors : tuple of mappings
         What is wrong with which value of the request.
+    why : str
+        Of a song: the detail without its name and without what the decoders said, for a person who
+        sees which song it is about.
     """
 
     status: int
@@ -91,6 +94,7 @@ class Problem:
     hint: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     errors: Sequence[Mapping[str, str]] = ()
+    why: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Give the problem as plain values.
@@ -98,7 +102,7 @@ class Problem:
         Returns
         -------
         dict
-            As RFC 9457 wants it, and ``hint``.
+            As RFC 9457 wants it, ``hint``, and ``why`` and ``errors`` where there are any.
         """
         result: dict[str, Any] = {
             "type": f"urn:generify:{self.code}",
@@ -107,7 +111,8 @@ class Problem:
             "detail": self.detail,
             "hint": self.hint,
         }
-        return result | ({"errors": list(self.errors)} if self.errors else {})
+        more = {"why": self.why, "errors": list(self.errors)}
+        return result | {name: value for name, value in more.items() if value}
 
 
 class ProblemError(Exception):

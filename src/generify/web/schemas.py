@@ -72,6 +72,9 @@ class Problem(BaseModel):
     status: int = Field(description="the HTTP status")
     detail: str = Field(description="what happened, one sentence")
     hint: str = Field(description="what to do next; may be empty")
+    why: str | None = Field(
+        None, description="of a song: `detail` without its name and what the decoders said"
+    )
     errors: list[dict[str, str]] | None = Field(None, description="what is wrong with which value")
 
 
@@ -189,7 +192,8 @@ class GenreCount(BaseModel):
 class Statistics(BaseModel):
     """What the history amounts to."""
 
-    n_predictions: int = Field(description="how many answers")
+    n_songs: int = Field(description="how many songs")
+    n_predictions: int = Field(description="how many answers; a song may have several")
     n_unknown: int = Field(description="how many of them were unknown")
     genres: list[GenreCount] = Field(description="by model and genre")
 

@@ -206,7 +206,8 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_CONNECTIONS)
     except (OSError, UnicodeError) as err:
-        reason = getattr(err, "strerror", None) or err
+        # Python adds to the reason what the message says already.
+        reason = str(getattr(err, "strerror", None) or err).partition(" (while")[0]
         raise ParameterError(
             f"cannot listen on {host}, port {port}: {reason}",
             hint="choose another with --host or --port",

@@ -10,12 +10,13 @@ import base64
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
 
 from generify import defaults
-from generify.errors import GenerifyError, ParameterError
+from generify.errors import Failure, GenerifyError, ParameterError
 from generify.model import GenreModel, ModelCard, list_models, load_model
 from generify.web.archive import Archive, Kept
 from generify.web.figures import Figures
@@ -326,7 +327,7 @@ class Site:
         if heard.answer is None:
             assert heard.problem is not None
             self.metrics.songs.labels(heard.problem.code).inc()
-            raise ProblemError(heard.problem)
+            raise ProblemError(_for_a_person(heard.problem, job.upload.name))
         record, png = _record_of(heard.answer)
         self.metrics.songs.labels("answered").inc()
         self.metrics.song_seconds.labels(record["model"]).observe(time.monotonic() - job.begun)
@@ -362,6 +363,10 @@ class Site:
         if "spectrogram" in shown:
             shown["spectrogram"] = {"href": f"{own}/spectrogram.png", **shown["spectrogram"]}
         return shown
+
+
+def _for_a_person(found: Problem, name: str) -> Problem:
+    return replace(found, why=Failure(name, found.code, found.detail).why)
 
 
 def _links(record: Mapping[str, Any]) -> dict[str, str]:

@@ -186,12 +186,12 @@ def _check_length(request: Request, settings: Settings) -> None:
 async def _receive(request: Request, path: Path, boundary: bytes, settings: Settings) -> Upload:
     n_bytes, look_at = 0, _FIRST_LOOK
     with path.open("xb", buffering=0) as stream:
-        reader = FormReader(boundary, stream, max_other_bytes=_FORM_BYTES)
+        reader = FormReader(boundary, stream, known=_FIELDS, max_other_bytes=_FORM_BYTES)
         async for block in _blocks(request, settings):
             try:
                 n_bytes = await asyncio.to_thread(reader.feed, block)
             except FormError as err:
-                raise ProblemError(problem("bad-upload", str(err), hint=_HINT)) from err
+                raise ProblemError(problem(err.code, str(err), hint=_HINT)) from err
             if n_bytes > settings.max_upload_bytes:
                 raise _too_large(settings)
             if n_bytes >= look_at:
@@ -238,7 +238,7 @@ def _too_large(settings: Settings) -> ProblemError:
 
 def _finished(reader: FormReader, path: Path, n_bytes: int) -> Upload:
     try:
-        fields = reader.finish(_FIELDS)
+        fields = reader.finish()
         timeline = _flag(fields.get("timeline", "false"))
     except FormError as err:
         raise ProblemError(problem(err.code, str(err), hint=_HINT)) from err

@@ -266,10 +266,10 @@ class _Keeper(threading.Thread):
     def _attempt(self, work: _Work) -> Heard:
         """Hand a song over; again when the process turns out to have died before it."""
         for _ in range(_MAX_STILLBORN):
-            if self._given_up.is_set():
-                return Heard(problem=_closing())
-            if not self._ready():
+            if not self._given_up.is_set() and not self._ready():
                 continue
+            if self._given_up.is_set():  # perhaps while the process began, so it was not killed
+                return Heard(problem=_closing())
             self._taken = False
             try:
                 return self._follow(work, time.monotonic() + self._pool.time_limit)
@@ -355,7 +355,7 @@ def _died(name: str) -> Problem:
 def _took_too_long(name: str, limit: float) -> Problem:
     return problem(
         "took-too-long",
-        f"{name} was given up after {limit:g} s",
+        f"{name}: was given up after {limit:g} s",
         hint="ask without the timeline, or cut the song",
     )
 

@@ -37,12 +37,16 @@ function fillHead(article, prediction) {
     : `${percent(prediction.confidence)} sure${then ? `, then ${then}` : ""}`;
 }
 
-function fillNotes(article, { unknown, genres, doubt = "", warnings = [] }) {
+// What was odd about the file itself: the last warning tells of the doubt, where there is one.
+export const remarks = ({ doubt = "", warnings = [] }) => (doubt ? warnings.slice(0, -1) : warnings);
+
+function fillNotes(article, prediction) {
+  const { unknown, genres, doubt = "" } = prediction;
   article.querySelector(".unknown").hidden = !unknown;
   article.querySelector(".why").textContent = doubt ? `${label(doubt)}.` : "The model is not sure enough of any of its genres.";
   article.querySelector(".known").textContent = `The model was trained on ${plural(genres.length, "genre")} and knows no other music. `
     + "The nearest of them is no answer: Generify would rather say nothing than guess.";
-  const rest = doubt ? warnings.slice(0, -1) : warnings;  // the last tells of the doubt, too
+  const rest = remarks(prediction);
   const part = article.querySelector(".warnings");
   part.hidden = !rest.length;
   part.querySelector("ul").replaceChildren(...rest.map((text) => Object.assign(document.createElement("li"), { textContent: label(text) })));

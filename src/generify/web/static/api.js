@@ -1,10 +1,12 @@
 // Talking to the server: answers as JSON, errors as Problem with a sentence for people.
 
+import { label } from "./format.js";
+
 const ROOT = "/api/v1";
 
 export class Problem extends Error {
-  constructor({ detail, title, hint, status = 0, type = "" }, retryAfter = null) {
-    super(detail || title || "The server gave no reason.");
+  constructor({ why, detail, title, hint, status = 0, type = "" }, retryAfter = null) {
+    super(label(why || detail || title || "The server gave no reason."));
     this.hint = hint || "";
     this.status = status;
     this.type = type;

@@ -71,7 +71,7 @@ function makeRow(item) {
   return row;
 }
 
-function showList({ items, total }) {
+function showList({ items, total }, nSongs) {
   body.replaceChildren(...items.map(makeRow));
   if (!items.length) {
     const row = body.insertRow();
@@ -80,7 +80,10 @@ function showList({ items, total }) {
     cell.className = "empty";
     cell.textContent = filters().size ? "No song was found like this." : "No song yet. Those you ask about will stand here.";
   }
-  said.textContent = total > PAGE ? `Songs ${offset + 1} to ${offset + items.length} of ${total}.` : `${plural(total, "song")}.`;
+  // A song that was asked about twice, or of two models, has two answers.
+  const songs = plural(nSongs, "song");
+  if (total > PAGE) said.textContent = `Answers ${offset + 1} to ${offset + items.length} of ${total}, ${songs}.`;
+  else said.textContent = nSongs === total ? `${songs}.` : `${songs}, ${plural(total, "answer")}.`;
   find("[data-pager]").hidden = total <= PAGE;
   find("[data-newer]").disabled = offset === 0;
   find("[data-older]").disabled = offset + items.length >= total;
@@ -115,7 +118,7 @@ async function load() {
     if (mine !== latest) return;
     if (!list.items.length && offset > 0) { offset = Math.max(0, offset - PAGE); await load(); return; }
     complain(null);
-    showList(list);
+    showList(list, counts.n_songs);
     counted = counts.genres;
     showCharts();
   } catch (problem) { if (mine === latest) complain(problem); }
@@ -147,7 +150,7 @@ askAll.addEventListener("close", async () => {
   try {
     const { removed } = await ask("predictions", { method: "DELETE" });
     await load();
-    said.textContent = `${plural(removed, "song")} deleted.`;
+    said.textContent = `${plural(removed, "answer")} deleted.`;
   } catch (problem) { complain(problem); }
 });
 details.addEventListener("close", () => clearAnswer(details.querySelector("[data-answer]")));

@@ -1,6 +1,6 @@
 // The part of a page that takes songs: drop, choose or record them, follow the queue, see answers.
 
-import { clearAnswer, showAnswer } from "./answer.js";
+import { clearAnswer, remarks, showAnswer } from "./answer.js";
 import { answerText, clock, plural, setHue } from "./format.js";
 import { Queue } from "./queue.js";
 import { canRecord, record, whyNot } from "./recorder.js";
@@ -14,12 +14,7 @@ const rows = new Map();
 let current = null;
 
 const say = (text) => { said.textContent = text; };
-// What the server says of a song begins with its name, which the row shows already.
-function reason({ name, problem }) {
-  const start = `${name}: `;
-  const message = problem.message.startsWith(start) ? problem.message.slice(start.length) : problem.message;
-  return [message, problem.hint].filter(Boolean).join(" – ");
-}
+const reason = ({ problem }) => [problem.message, problem.hint].filter(Boolean).join(" – ");
 
 const chosenModel = () => new FormData(form).get("model");
 
@@ -68,16 +63,16 @@ function makeRow(entry) {
 }
 
 function summarise() {
-  const done = queue.count("done") + queue.count("failed");
+  const failed = queue.count("failed");
   find("[data-queue-part]").hidden = !queue.entries.length;
-  count.textContent = `${done} of ${plural(queue.entries.length, "song")} done`;
+  count.textContent = `${queue.count("done")} of ${plural(queue.entries.length, "song")} done${failed ? `, ${failed} failed` : ""}`;
 }
 
 function refresh(entry) {
   const row = rows.get(entry) ?? makeRow(entry);
   const { state, prediction } = entry;
   row.state.classList.toggle("bad", state === "failed");
-  row.state.textContent = state === "done" ? answerText(prediction)
+  row.state.textContent = state === "done" ? answerText(prediction) + (remarks(prediction).length ? ", with a warning" : "")
     : state === "failed" ? reason(entry)
     : `${entry.words} …`;
   row.progress.hidden = state === "done" || state === "failed";
@@ -160,7 +155,7 @@ function wireRecorder() {
     else say("Recording cancelled.");
   };
   begin.disabled = !canRecord();
-  if (begin.disabled) begin.title = "Recording needs a page from localhost or over HTTPS.";
+  find("[data-insecure]").hidden = window.isSecureContext;
   begin.addEventListener("click", async () => {
     begin.disabled = true;
     try {

@@ -7,7 +7,8 @@ const part = document.querySelector("[data-recent]");
 
 function row(item) {
   const element = document.createElement("li");
-  const [dot, name, genre] = ["dot", "name", "share"].map((className) => Object.assign(document.createElement("span"), { className }));
+  const [dot, genre] = ["dot", "share"].map((className) => Object.assign(document.createElement("span"), { className }));
+  const name = Object.assign(document.createElement("a"), { className: "name", href: `/history?${new URLSearchParams({ name: item.path })}` });
   setHue(element, item.model, item.genre);
   name.textContent = item.path;
   genre.textContent = item.unknown ? "Unknown" : `${label(item.genre)} ${percent(item.confidence)}`;

@@ -6,20 +6,22 @@ import { clock, hueClass, hueColour, label, percent } from "./format.js";
 
 const STEP = 3;  // seconds an arrow key moves
 
-// Neighbouring slots of one genre as one run; silence between them ends a run.
+// Neighbouring slots of one genre as one run, long ones counting more; silence between them ends it.
 export function runsOf(timeline) {
   const runs = [];
   for (const slot of timeline) {
+    const { start, end, genre } = slot;
+    const seconds = Math.max(0.001, end - start);
     const last = runs.at(-1);
-    if (last && last.genre === slot.genre && slot.start - last.end < 0.01) {
-      last.end = slot.end;
-      last.sum += slot.probability;
-      last.count += 1;
+    if (last && last.genre === genre && start - last.end < 0.01) {
+      last.end = end;
+      last.sum += slot.probability * seconds;
+      last.seconds += seconds;
     } else {
-      runs.push({ start: slot.start, end: slot.end, genre: slot.genre, sum: slot.probability, count: 1 });
+      runs.push({ start, end, genre, sum: slot.probability * seconds, seconds });
     }
   }
-  return runs;
+  return runs.map(({ start, end, genre, sum, seconds }) => ({ start, end, genre, probability: sum / seconds }));
 }
 
 function slotAt(timeline, moment) {
@@ -74,7 +76,7 @@ function fillTable(body, runs, { unknown, play }) {
   };
   body.replaceChildren(...runs.map((run) => {
     const row = document.createElement("tr");
-    const [genre, share] = unknown ? [`nearest ${label(run.genre)}`, "–"] : [label(run.genre), percent(run.sum / run.count)];
+    const [genre, share] = unknown ? [`nearest ${label(run.genre)}`, "–"] : [label(run.genre), percent(run.probability)];
     row.append(cell(clock(run.start)), cell(clock(run.end)), cell(genre), cell(share, "number"));
     if (play) {
       const button = document.createElement("button");
