@@ -115,9 +115,13 @@ class _Handler(BaseHTTPRequestHandler):
         stall = served.stalls.pop(0) if served.stalls else None
         cut = served.cuts.pop(0) if served.cuts else None
         part = body[: stall if stall is not None else cut]
-        self.wfile.write(part)
-        self.wfile.flush()
-        served.n_sent += len(part)
+        served.n_sent += len(part)  # before the client can be through with it
+        try:
+            self.wfile.write(part)
+            self.wfile.flush()
+        except OSError:
+            served.n_sent -= len(part)
+            raise
         if stall is not None:
             self.server.ends.wait()
 
