@@ -69,7 +69,13 @@ def flatness_and_tonality(samples: NDArray[np.float32]) -> tuple[float, float]:
     inside = (near >= 0) & (near < frames.shape[1])
     partials = np.take_along_axis(frames, near.clip(0, frames.shape[1] - 1), axis=1) * inside
     tonality = partials.sum(axis=1) / loudness[loudness > _QUIET * loudness.max()]
-    return float(np.median(flatness)), float(np.median(tonality))
+    return _median(flatness), _median(tonality)
+
+
+def _median(values: NDArray[np.floating]) -> float:
+    """Median as np.median has it, which would import numpy.ma: 9 ms."""
+    middle = np.sort(values)[(len(values) - 1) // 2 : len(values) // 2 + 1]
+    return float(middle.mean())
 
 
 def low_energy_share(samples: NDArray[np.float32]) -> float:
