@@ -288,11 +288,11 @@ class TestRandom:
         assert all(sides(split, r) == sides(split, n) for r, n in enumerate(numbers))
 
     def test_the_seed_decides(self):
-        def tested(seed):
+        def parts_of(seed):
             return [f.test.tolist() for f in make_split("random", GTZAN, random_state=seed).folds]
 
-        assert tested(1) == tested(1)
-        assert tested(1) != tested(2)
+        assert parts_of(1) == parts_of(1)
+        assert parts_of(1) != parts_of(2)
 
     def test_fewer_folds_for_a_small_genre(self):
         tracks = plain(rock=20, jazz=3)
@@ -572,18 +572,18 @@ class TestWholeSentences:
 
 
 def test_the_seed_decides_over_artists_too() -> None:
-    def tested(seed: int) -> list[list[int]]:
+    def parts_of(seed: int) -> list[list[int]]:
         split = make_split("artist", GTZAN, n_folds=3, random_state=seed)
         return [fold.test.tolist() for fold in split.folds]
 
-    assert tested(1) == tested(1)
-    assert tested(1) != tested(2)
+    assert parts_of(1) == parts_of(1)
+    assert parts_of(1) != parts_of(2)
 
 
 def test_ten_folds_and_the_first_seed_are_what_nobody_chose() -> None:
-    def tested(split: Split) -> list[list[int]]:
+    def parts_of(split: Split) -> list[list[int]]:
         return [fold.test.tolist() for fold in split.folds]
 
     plainly, chosen = make_split("random", GTZAN), make_split("random", GTZAN, random_state=0)
     assert len(plainly.folds) == 10
-    assert tested(plainly) == tested(chosen)
+    assert parts_of(plainly) == parts_of(chosen)

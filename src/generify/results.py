@@ -271,16 +271,19 @@ def read_song_results(path: str | Path) -> Iterator[SongResult]:
         When the file cannot be read; while reading, when it holds something else.
     """
     file = Path(path)
-    folder = shlex.quote(str(path)) if file.is_dir() else ""
-    suffix = "" if folder else check_results_path(path)
+    if file.is_dir():
+        raise NoResultsError(
+            f"{path} is no file; a file of results was expected",
+            hint=f"scan it first: generify scan {shlex.quote(str(path))} -o songs.parquet",
+        )
+    read = _READERS[check_results_path(path)]
     if not file.is_file():
         what = "is no file" if file.exists() else "does not exist"
-        scan_it = f"scan it first: generify scan {folder} -o songs.parquet"
         raise NoResultsError(
             f"{path} {what}; a file of results was expected",
-            hint=scan_it if folder else f"make it with `generify scan FOLDER -o {file.name}`",
+            hint=f"make it with `generify scan FOLDER -o {file.name}`",
         )
-    return _checked(_READERS[suffix](file), file)
+    return _checked(read(file), file)
 
 
 # What reading something else than results may raise; lists in lists in lists the last.

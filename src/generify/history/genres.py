@@ -5,7 +5,7 @@ In it: :class:`KnownGenres`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,8 +89,7 @@ class KnownGenres:
         genre = genre.strip()
         if genre in self.models or genre in self.answered:
             return genre
-        known = (*self.answered, *self.models, *self.corrected)
-        return next((name for name in known if fold(name) == fold(genre)), genre)
+        return _find_alike(genre, (*self.answered, *self.models, *self.corrected))
 
     def spell_kept(self, genre: str) -> str:
         """Spell a genre as it is kept in the history, to look for it there.
@@ -112,8 +111,7 @@ class KnownGenres:
         'metal'
         """
         kept = (*self.answered, *self.corrected)
-        alike = (name for name in kept if fold(name) == fold(genre.strip()))
-        return genre if genre in kept else next(alike, genre)
+        return genre if genre in kept else _find_alike(genre, kept)
 
     def doubt(self, genre: str) -> str:
         """Say of a genre that nobody knows what it may be a slip of the pen for.
@@ -138,3 +136,8 @@ class KnownGenres:
             return ""
         meant = likely_meant(fold(genre), known)
         return f"no model and no song in the history is of the genre {genre}{meant}"
+
+
+def _find_alike(genre: str, names: Iterable[str]) -> str:
+    """Give the first name that is the same but for case; the genre itself where there is none."""
+    return next((name for name in names if fold(name) == fold(genre.strip())), genre)
