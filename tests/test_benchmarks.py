@@ -411,7 +411,7 @@ class TestPage:
         robustness = import_module("robustness")
         page = tmp_path / "page.md"
         page.write_text("<!-- agreement -->\nold\nwhat follows, and no mark of the end\n")
-        monkeypatch.setattr(robustness, "measure", lambda songs, model: [])
+        monkeypatch.setattr(robustness, "measure_all", lambda data: [])
         monkeypatch.setattr(sys, "argv", ["robustness.py", str(tmp_path), "--page", str(page)])
         with pytest.raises(ValueError, match="the page has no section agreement"):
             robustness.main()

@@ -24,7 +24,15 @@ def other_thread() -> Iterator[None]:
     thread.join()
 
 
-@pytest.mark.usefixtures("other_thread")
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C count, also where tests run in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("other_thread", "interruptible")
 def test_ctrl_c_waits_until_a_child_is_started() -> None:
     def start_children() -> None:
         with one_thread_and_no_interrupt():

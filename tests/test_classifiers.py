@@ -10,11 +10,14 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.covariance import LedoitWolf
+from sklearn.preprocessing import StandardScaler
 
 from generify.calibration import apply_temperature
 from generify.classifiers import (
     CLASSIFIERS,
-    TrainingSize,
+    TrainingPart,
     list_classifiers,
     make_classifier,
     to_onnx,
@@ -50,7 +53,7 @@ def run(graph: bytes, X: Features) -> Features:
 
 def fit(name: str, X: Features, y: Numbers) -> Any:
     return make_classifier(
-        name, size=TrainingSize(len(y), int(np.bincount(y).min()), len(set(y.tolist())))
+        name, part=TrainingPart(len(y), int(np.bincount(y).min()), len(set(y.tolist())))
     ).fit(X, y)
 
 
@@ -152,6 +155,53 @@ def test_probabilities_do_not_jump(name: str) -> None:
     for first, last in zip(X[:-1:12], X[1::12], strict=True):
         steps = np.abs(np.diff(run(graph, first + way * (last - first)), axis=0))
         assert steps.max() < 0.01
+
+
+def lda_beside(nuisance: NDArray[np.float64] | None, X: Features, y: Numbers) -> Any:
+    return make_classifier("lda", part=TrainingPart(len(y), 10, 3, nuisance)).fit(X, y)
+
+
+def test_without_a_nuisance_lda_shrinks_as_scikit_learn_does() -> None:
+    X, y = draw(3)
+    ours = lda_beside(np.zeros((N_FEATURES, N_FEATURES)), X, y)
+    np.testing.assert_allclose(
+        ours.predict_proba(X), lda_beside(None, X, y).predict_proba(X), atol=1e-5
+    )
+
+
+def shrunk(Z: NDArray[np.float64]) -> NDArray[np.float64]:
+    scaler = StandardScaler().fit(Z)
+    covariance = LedoitWolf().fit(scaler.transform(Z)).covariance_
+    scaled: NDArray[np.float64] = covariance * np.outer(scaler.scale_, scaler.scale_)
+    return scaled
+
+
+def test_lda_widens_the_covariance_by_its_nuisance() -> None:
+    # the textbook's discriminant for one covariance and equal priors
+    X, y = draw(3)
+    factors = np.random.default_rng(1).normal(size=(N_FEATURES, 2))
+    nuisance = factors @ factors.T
+    Z = StandardScaler().fit_transform(X.astype(np.float64))
+    means = np.stack([Z[y == genre].mean(axis=0) for genre in range(3)])
+    covariance = nuisance + np.mean([shrunk(Z[y == genre]) for genre in range(3)], axis=0)
+    weights = np.linalg.solve(covariance, means.T)
+    scores = Z @ weights - 0.5 * (means * weights.T).sum(axis=1)
+    np.testing.assert_allclose(
+        lda_beside(nuisance, X, y).predict_proba(X), softmax(scores, axis=1), atol=1e-4
+    )
+
+
+def test_lda_does_not_rely_on_what_a_nuisance_moves() -> None:
+    X, y = draw(3)
+    moved = X.copy()
+    moved[:, 0] += X[:, 0].std()
+    nuisance = np.zeros((N_FEATURES, N_FEATURES))
+    nuisance[0, 0] = 1e6
+    plain, steady = lda_beside(None, X, y), lda_beside(nuisance, X, y)
+    assert np.abs(plain.predict_proba(moved) - plain.predict_proba(X)).max() > 0.1
+    graph = to_onnx(steady, N_FEATURES, metadata={})
+    np.testing.assert_allclose(run(graph, moved), run(graph, X), atol=1e-3)
+    assert (steady.predict(X) == y).mean() > 0.5  # it goes by the others
 
 
 def test_every_classifier_has_a_title() -> None:

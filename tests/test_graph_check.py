@@ -19,7 +19,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from generify.classifiers import CLASSIFIERS, TrainingSize, make_classifier, to_onnx
+from generify.classifiers import CLASSIFIERS, TrainingPart, make_classifier, to_onnx
 from generify.errors import ModelError
 from generify.graph_check import ROWS_AT_ONCE, check_graph, read_model_file
 from generify.graph_check import operators as operators_module
@@ -40,11 +40,11 @@ def fitted(
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(len(genres)), 12)
     X = (rng.normal(size=(len(y), n_features)) + y[:, np.newaxis]).astype(np.float32)
-    size = TrainingSize(len(y), 12, len(genres))
+    part = TrainingPart(len(y), 12, len(genres))
     novelty = None if metadata else fit_novelty(X, y, np.ones(n_features))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pipeline = make_classifier(classifier, size=size).fit(X, y)
+        pipeline = make_classifier(classifier, part=part).fit(X, y)
         return to_onnx(pipeline, n_features, metadata=metadata, temperature=1.5, novelty=novelty)
 
 

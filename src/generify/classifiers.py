@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generify.calibration import LEAST_PROBABILITY
 from generify.errors import MissingExtraError, ParameterError
@@ -25,7 +26,7 @@ __all__ = [
     "CLASSIFIERS",
     "ClassifierFacts",
     "NoveltyHead",
-    "TrainingSize",
+    "TrainingPart",
     "check_convertible",
     "classifier_facts",
     "list_classifiers",
@@ -39,8 +40,8 @@ _MAX_CALIBRATION_FOLDS = 5
 
 
 @dataclass(frozen=True)
-class TrainingSize:
-    """How much there is to train on; small sets limit some settings.
+class TrainingPart:
+    """What is known of the tracks that a classifier is to be fitted to; small sets limit settings.
 
     Attributes
     ----------
@@ -50,11 +51,14 @@ class TrainingSize:
         Tracks of the genre that has fewest.
     n_genres : int
         Genres.
+    nuisance : ndarray of float64, shape (n_features, n_features), or None
+        Mean products of what moves the scaled features of a song without changing its genre.
     """
 
     n_tracks: int = 1000
     smallest_genre: int = 100
     n_genres: int = 10
+    nuisance: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,53 +70,71 @@ class ClassifierFacts:
     title : str
         Its name in words.
     build : callable
-        Takes the size of the training part and the seed, gives an unfitted estimator.
+        Takes what is known of the training part and the seed, gives an unfitted estimator.
     """
 
     title: str
-    build: Callable[[TrainingSize, int], Any]
+    build: Callable[[TrainingPart, int], Any]
 
 
-def _logreg(_size: TrainingSize, random_state: int) -> Any:
+def _logreg(_part: TrainingPart, random_state: int) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=1.0, max_iter=2000, random_state=random_state)
 
 
-def _lda(size: TrainingSize, _random_state: int) -> Any:
+class _WidenedCovariance:
+    """Covariance within a genre as shrinkage="auto" has it, and what a nuisance adds to it."""
+
+    def __init__(self, nuisance: NDArray[np.float64]) -> None:
+        self._nuisance = nuisance
+
+    def fit(self, X: NDArray[np.floating]) -> None:
+        from sklearn.covariance import ledoit_wolf
+
+        spread = X.std(axis=0)
+        spread[spread == 0] = 1
+        shrunk, _ = ledoit_wolf((X - X.mean(axis=0)) / spread)
+        self.covariance_ = shrunk * np.outer(spread, spread) + self._nuisance
+
+
+def _lda(part: TrainingPart, _random_state: int) -> Any:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     # equal priors: how many songs of a genre somebody gathered says nothing about the next song
-    priors = [1 / size.n_genres] * size.n_genres
-    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
+    priors = [1 / part.n_genres] * part.n_genres
+    if part.nuisance is None:
+        return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
+    widened = _WidenedCovariance(part.nuisance)
+    return LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=widened, priors=priors)
 
 
-def _knn(size: TrainingSize, _random_state: int) -> Any:
+def _knn(part: TrainingPart, _random_state: int) -> Any:
     from sklearn.neighbors import KNeighborsClassifier
 
     # uniform weights: distance weights convert to a wrong graph
-    return KNeighborsClassifier(n_neighbors=min(9, size.n_tracks), weights="uniform")
+    return KNeighborsClassifier(n_neighbors=min(9, part.n_tracks), weights="uniform")
 
 
-def _cart(_size: TrainingSize, random_state: int) -> Any:
+def _cart(_part: TrainingPart, random_state: int) -> Any:
     from sklearn.tree import DecisionTreeClassifier
 
     return DecisionTreeClassifier(min_samples_leaf=5, random_state=random_state)
 
 
-def _nb(_size: TrainingSize, _random_state: int) -> Any:
+def _nb(_part: TrainingPart, _random_state: int) -> Any:
     from sklearn.naive_bayes import GaussianNB
 
     return GaussianNB(var_smoothing=1e-3)
 
 
-def _svm(size: TrainingSize, _random_state: int) -> Any:
+def _svm(part: TrainingPart, _random_state: int) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.svm import SVC
 
-    n_folds = min(_MAX_CALIBRATION_FOLDS, size.smallest_genre)
-    rows = np.arange(size.n_tracks)
+    n_folds = min(_MAX_CALIBRATION_FOLDS, part.smallest_genre)
+    rows = np.arange(part.n_tracks)
     # A genre of one track cannot be on both sides: Platt's curve is then fitted where the machines
     # were, and counts on its smoothed targets alone.
     folds = n_folds if n_folds > 1 else [(rows, rows)]
@@ -177,15 +199,15 @@ def classifier_facts(name: str) -> ClassifierFacts:
     return CLASSIFIERS[name]
 
 
-def make_classifier(name: str, *, size: TrainingSize | None = None, random_state: int = 0) -> Any:
+def make_classifier(name: str, *, part: TrainingPart | None = None, random_state: int = 0) -> Any:
     """Make an unfitted classifier.
 
     Parameters
     ----------
     name : str
         One of :func:`list_classifiers`.
-    size : TrainingSize, optional
-        How much there is to train on; plenty by default.
+    part : TrainingPart, optional
+        What it is to be fitted to; plenty by default. Only ``lda`` allows for a nuisance.
     random_state : int
         Seed of all random choices.
 
@@ -207,7 +229,7 @@ def make_classifier(name: str, *, size: TrainingSize | None = None, random_state
         from sklearn.preprocessing import StandardScaler
     except ModuleNotFoundError as err:
         raise MissingExtraError.for_extra("train", "scikit-learn") from err
-    estimator = facts.build(size or TrainingSize(), random_state)
+    estimator = facts.build(part or TrainingPart(), random_state)
     return make_pipeline(StandardScaler(), estimator)
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from generify.calibration import apply_temperature, fit_temperature
 from generify.classifiers import (
     NoveltyHead,
-    TrainingSize,
+    TrainingPart,
     check_convertible,
     make_classifier,
 )
@@ -29,6 +29,7 @@ from generify.datasets import Dataset, Track
 from generify.datasets.known import possible_names
 from generify.datasets.leaks import inspect_split
 from generify.datasets.splits import Split, make_split, possible_splits
+from generify.encoding import encoding_scatter, standardise_scatter
 from generify.errors import DatasetError
 from generify.model_card import MAX_GENRES, ModelCard, track_digest
 from generify.novelty import REFUSED, fit_novelty, novelty_columns
@@ -94,14 +95,15 @@ class FittedRecipe:
 
 
 def _fit_pipeline(
-    X: NDArray[np.float32], y: NDArray[np.intp], classifier: str, random_state: int
+    table: FeatureTable, rows: NDArray[np.intp], classifier: str, random_state: int
 ) -> Any:
     from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
 
+    X, y = table.X[rows], table.y[rows]
     counts = np.bincount(y)
     present = counts[counts > 0]
-    size = TrainingSize(n_tracks=len(y), smallest_genre=int(present.min()), n_genres=len(present))
-    pipeline = make_classifier(classifier, size=size, random_state=random_state)
+    part = TrainingPart(len(y), int(present.min()), len(present), _nuisance(table, X))
+    pipeline = make_classifier(classifier, part=part, random_state=random_state)
     # one thread: on matrices this small more of them made logistic regression 13 times slower
     with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
         # scikit-learn's remarks on genres of one track; the report says how many tracks there were
@@ -110,11 +112,16 @@ def _fit_pipeline(
             return pipeline.fit(X, y)
         except ValueError as err:
             raise UnfitError(
-                f"{classifier} cannot be fitted to a training part of {size.n_tracks} tracks, "
-                f"{size.smallest_genre} of its rarest genre",
+                f"{classifier} cannot be fitted to a training part of {part.n_tracks} tracks, "
+                f"{part.smallest_genre} of its rarest genre",
                 hint="add tracks to that genre, by further artists where artists are known: all of "
                 "an artist's are kept on one side",
             ) from err
+
+
+def _nuisance(table: FeatureTable, X: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    scatter = encoding_scatter(table.columns)
+    return None if scatter is None else standardise_scatter(scatter, X)
 
 
 def fit_recipe(
@@ -149,7 +156,7 @@ def fit_recipe(
         When scikit-learn is not installed.
     """
     chosen = table.choose(rows)
-    pipeline = _fit_pipeline(chosen.X, table.y[rows], classifier, random_state)
+    pipeline = _fit_pipeline(table, rows, classifier, random_state)
     try:
         y, probabilities = _cross_predict(chosen, classifier, random_state)
     except DatasetError:  # too few to divide: what it says of its own tracks is all there is
@@ -170,8 +177,7 @@ def _cross_predict(
     inner = _folds_within(table, _N_CALIBRATION_FOLDS, random_state)
     parts = []
     for fold in inner.folds:
-        X, y = table.X[fold.train], table.y[fold.train]
-        pipeline = _fit_pipeline(X, y, classifier, random_state)
+        pipeline = _fit_pipeline(table, fold.train, classifier, random_state)
         parts.append(
             FittedRecipe(pipeline, 1.0).predict_proba(table.X[fold.test], len(table.genres))
         )
