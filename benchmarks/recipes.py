@@ -6,9 +6,10 @@
 
 Three figures for each: artist-grouped 10-fold cross-validation of the training list, five seeds;
 the same of the training list and the 103 clips of the validation list that have audio; and those
-103 clips, tested by a fit to the training list. The test list is not read. Below the recipes stand
-the released one without allowing for what encoding does to features (``encoding_shifts.py``), and,
-as without it, other ways to put the means of the tags on a scale.
+103 clips, tested by a fit to the training list. The test list is not read. Below the recipes
+stands the released one without allowing for what encoding does to features
+(``encoding_shifts.py``), then other scales for the means of the tags, without allowing for it
+either.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def _accuracy_of_fit(train: FeatureTable, valid: FeatureTable, classifier: str) 
 
 
 def _on_scale(table: FeatureTable, scale: Callable[[Floats], Floats]) -> FeatureTable:
-    """Give columns names of their own: what encoding does to them was not measured."""
+    """Put the tags on another scale, under names for which no scatter was measured."""
     X = table.X.copy()
     tags = np.array([name.startswith("tags.") for name in table.columns])
     X[:, tags] = scale(X[:, tags])

@@ -41,7 +41,7 @@ _MAX_CALIBRATION_FOLDS = 5
 
 @dataclass(frozen=True)
 class TrainingPart:
-    """What is known of the tracks that a classifier is to be fitted to; small sets limit settings.
+    """What is known of the tracks that a classifier is to be fitted to. Few tracks limit settings.
 
     Attributes
     ----------
@@ -91,11 +91,11 @@ class _WidenedCovariance:
 
     def fit(self, X: NDArray[np.floating]) -> None:
         from sklearn.covariance import ledoit_wolf
+        from sklearn.preprocessing import StandardScaler
 
-        spread = X.std(axis=0)
-        spread[spread == 0] = 1
-        shrunk, _ = ledoit_wolf((X - X.mean(axis=0)) / spread)
-        self.covariance_ = shrunk * np.outer(spread, spread) + self._nuisance
+        scaler = StandardScaler()
+        shrunk, _ = ledoit_wolf(scaler.fit_transform(X))
+        self.covariance_ = shrunk * np.outer(scaler.scale_, scaler.scale_) + self._nuisance
 
 
 def _lda(part: TrainingPart, _random_state: int) -> Any:
@@ -207,7 +207,8 @@ def make_classifier(name: str, *, part: TrainingPart | None = None, random_state
     name : str
         One of :func:`list_classifiers`.
     part : TrainingPart, optional
-        What it is to be fitted to; plenty by default. Only ``lda`` allows for a nuisance.
+        What is known of the tracks; by default that they are many, without a nuisance. Only
+        ``lda`` allows for one.
     random_state : int
         Seed of all random choices.
 

@@ -1,10 +1,11 @@
 """What encoding does to features, so that a classifier need not go by what it changes.
 
-People's songs are MP3, AAC, Ogg Vorbis or Opus, each with its own losses. The same clip encoded in
-eleven ways gives eleven vectors that lie close to the lossless one's, but not upon it. How the
-features move together, measured once on 106 clips of GTZAN (``benchmarks/encoding_shifts.py``,
-which writes ``shifts.npz``), is counted as variation within a genre, in the way in which
-the recognition of speakers allows for telephones and microphones.
+People's songs are MP3, AAC, Ogg Vorbis or Opus, each with its own losses, and many were encoded
+more than once. The same clip encoded in eleven ways gives eleven vectors that lie close to its own,
+but not upon it. How the features move together, measured once on GTZAN clips that were Ogg Vorbis
+already (``benchmarks/encoding_shifts.py``, which writes ``shifts.npz``), is counted as variation
+within a genre, in the way in which the recognition of speakers allows for telephones and
+microphones.
 
 In it: :func:`encoding_scatter`, :func:`standardise_scatter`.
 
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 __all__ = ["encoding_scatter", "standardise_scatter"]
 
-_MOST = 100.0  # deviations; a column that hardly varies between songs would drown all others
+_MOST = 1e6  # deviations; more would leave too few digits for the other columns
 
 
 @cache
@@ -37,7 +38,7 @@ def _measured() -> tuple[dict[str, int], NDArray[np.float64]]:
 
 
 def encoding_scatter(columns: Sequence[str]) -> NDArray[np.float64] | None:
-    """Tell how far encoding moves features, and which of them together.
+    """Give the mean products of the shifts that encoding causes.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def encoding_scatter(columns: Sequence[str]) -> NDArray[np.float64] | None:
     Returns
     -------
     ndarray of float64, shape (n_features, n_features), or None
-        Mean products of their shifts, in the features' own units: on the diagonal mean squares.
+        In the features' own units; mean squares of the shifts are on the diagonal.
         None where one of the features was not measured; those of ``tags`` and ``rhythm`` were.
     """
     number, scatter = _measured()
@@ -60,7 +61,7 @@ def encoding_scatter(columns: Sequence[str]) -> NDArray[np.float64] | None:
 def standardise_scatter(
     scatter: NDArray[np.float64], X: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Give shifts in units of the deviations between songs.
+    """Put a scatter into units of the deviations between songs, as a scaler puts their features.
 
     Parameters
     ----------
@@ -72,10 +73,11 @@ def standardise_scatter(
     Returns
     -------
     ndarray of float64, shape (n_features, n_features)
-        The same for features of zero mean and unit variance; on the diagonal at most 10,000.
+        The same for features of unit variance; constant ones keep their unit, and none moves by
+        more than a million deviations.
     """
-    moved = np.sqrt(np.diag(scatter))
-    unit = np.maximum(X.std(axis=0, dtype=np.float64), moved / _MOST)
+    unit = X.std(axis=0, dtype=np.float64)
     unit[unit == 0] = 1
+    unit = np.maximum(unit, np.sqrt(np.diag(scatter)) / _MOST)
     scaled: NDArray[np.float64] = scatter / np.outer(unit, unit)
     return scaled
