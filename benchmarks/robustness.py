@@ -5,17 +5,18 @@
     python benchmarks/robustness.py DATA [--page PAGE]
 
 DATA holds ``gtzan/lossless``, 28 clips as WAV and AU, and ``indian/audio``, five recordings as MP3,
-written as WAV first: what follows is their second encoding. ``western`` names the clips, ``indian``
-the recordings, two of which are of a kind that it does not know, and then the Western clips, of
-which it knows none: by one, two and four threads and processes, from FLAC, and after encoding as
-Ogg Vorbis q6, MP3 with 192 kbit/s and Opus with 96 kbit/s; then with fewer bits, and twice. What is
-compared are all probabilities. MP3, AAC and Opus need a higher sample rate than the clips have; how
-much of the change is that is measured too.
+written as WAV first, so that every lossy way is their second encoding. ``western`` names the clips,
+``indian`` the recordings, two of which are of a kind that it does not know, and then the Western
+clips, all of which are. Each is named by one, two and four threads and processes, from FLAC, and
+after encoding as Ogg Vorbis q6, MP3 with 192 kbit/s and Opus with 96 kbit/s; then with fewer bits,
+and twice. What is compared are all probabilities. MP3, AAC and Opus need a higher sample rate than
+the clips have; how much of the change is that is measured too.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -151,12 +152,11 @@ def measure(songs: Sequence[Path], model: str, of: str = "") -> list[Agreement]:
     return found
 
 
-def measure_all(data: Path) -> list[Agreement]:
+def measure_all(clips: Sequence[Path], recordings: Sequence[Path]) -> list[Agreement]:
     """Measure each model on its own music, and the indian one on the other's."""
-    clips = sorted((data / "gtzan" / "lossless").glob("*/*.*"))
     with tempfile.TemporaryDirectory() as folder:
         songs = []
-        for song in sorted((data / "indian" / "audio").glob("*/*.mp3")):
+        for song in recordings:
             songs.append(Path(folder) / f"{song.stem}.wav")
             audio = load_audio(song)
             soundfile.write(songs[-1], audio.samples, audio.sample_rate)
@@ -170,12 +170,16 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--page", type=Path, help="page with a section to write the table into")
     given = parser.parse_args()
+    clips = sorted((given.data / "gtzan" / "lossless").glob("*/*.*"))
+    recordings = sorted((given.data / "indian" / "audio").glob("*/*.mp3"))
+    if not clips or not recordings:
+        sys.exit(f"{given.data} has no songs in gtzan/lossless or none in indian/audio")
     lines = [
-        f"28 Western clips, 5 Indian recordings, {n_cores()} cores.\n",
+        f"{len(clips)} Western clips, {len(recordings)} Indian recordings, {n_cores()} cores.\n",
         "| way | same first genre | it led by | same answer | median shift | largest shift |",
         "|---|--:|--:|--:|--:|--:|",
     ]
-    lines += [row.row() for row in measure_all(given.data)]
+    lines += [row.row() for row in measure_all(clips, recordings)]
     print("\n".join(lines))
     if given.page:
         page = given.page.read_text(encoding="utf-8")

@@ -411,7 +411,10 @@ class TestPage:
         robustness = import_module("robustness")
         page = tmp_path / "page.md"
         page.write_text("<!-- agreement -->\nold\nwhat follows, and no mark of the end\n")
-        monkeypatch.setattr(robustness, "measure_all", lambda data: [])
+        for song in ("gtzan/lossless/jazz/a.wav", "indian/audio/ghazal/a.mp3"):
+            (tmp_path / song).parent.mkdir(parents=True)
+            (tmp_path / song).touch()
+        monkeypatch.setattr(robustness, "measure_all", lambda clips, recordings: [])
         monkeypatch.setattr(sys, "argv", ["robustness.py", str(tmp_path), "--page", str(page)])
         with pytest.raises(ValueError, match="the page has no section agreement"):
             robustness.main()

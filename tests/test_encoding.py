@@ -64,7 +64,7 @@ def test_songs_encoded_again_move_as_far_as_was_measured(tmp_path: Path) -> None
         vectors = []
         for number in range(3):
             path = tmp_path / f"{number}.ogg"
-            soundfile.write(path, heard, 22050, subtype="VORBIS")
+            soundfile.write(path, heard, 22050, subtype="VORBIS", compression_level=0.5)
             heard = load_audio(path).samples
             vectors.append(extractor.extract(Excerpts.from_samples(heard, 22050)))
         shifts += [vectors[1] - vectors[0], vectors[2] - vectors[1]]
@@ -82,7 +82,7 @@ def test_units_are_those_of_a_scaler() -> None:
     )
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1e-6])
+@pytest.mark.parametrize("scale", [1e-3, 1e-6, 1e-9])
 def test_columns_that_hardly_vary_are_hardly_gone_by(make_table: TableMaker, scale: float) -> None:
     table = make_table(["rock", "jazz", "blues"] * 40, separation=1)
     X = table.X.copy()
@@ -92,7 +92,9 @@ def test_columns_that_hardly_vary_are_hardly_gone_by(make_table: TableMaker, sca
     scatter = np.outer(shift, shift) + np.diag(shift**2)
     found = standardise_scatter(scatter, X)
     assert found[0, 0] == scatter[0, 0]
-    assert found[1, 1] < 1.001e12
+    if scale < 1e-6:  # past the cap, where digits run out
+        assert found[1, 1] == pytest.approx(1e12)
+        return
     part = TrainingPart(len(X), 40, 3, found)
     fitted = make_classifier("lda", part=part).fit(X, table.y)
     weights = np.abs(fitted[-1].coef_ / fitted[0].scale_).max(axis=0) * shift

@@ -39,7 +39,7 @@ _ONNX_IR = 8  # pinned, so that an older onnxruntime can read what a newer onnx 
 _MAX_CALIBRATION_FOLDS = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingPart:
     """What is known of the tracks that a classifier is to be fitted to. Few tracks limit settings.
 

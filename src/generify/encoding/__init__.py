@@ -2,10 +2,9 @@
 
 People's songs are MP3, AAC, Ogg Vorbis or Opus, each with its own losses, and many were encoded
 more than once. The same clip encoded in eleven ways gives eleven vectors that lie close to its own,
-but not upon it. How the features move together, measured once on GTZAN clips that were Ogg Vorbis
-already (``benchmarks/encoding_shifts.py``, which writes ``shifts.npz``), is counted as variation
-within a genre, in the way in which the recognition of speakers allows for telephones and
-microphones.
+but not upon it. How features move, and which of them together, was measured once on GTZAN clips
+that were Ogg Vorbis already (``benchmarks/encoding_shifts.py`` writes it into ``shifts.npz``). It
+counts as variation within a genre: so the recognition of speakers allows for microphones.
 
 In it: :func:`encoding_scatter`, :func:`standardise_scatter`.
 
