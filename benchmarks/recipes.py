@@ -89,19 +89,20 @@ def _on_scale(table: FeatureTable, scale: Callable[[Floats], Floats]) -> Feature
     return replace(table, X=X, columns=tuple(f"scaled.{name}" for name in table.columns))
 
 
-def _valid_clips(data: Path) -> Dataset:
+def valid_clips(data: Path) -> Dataset:
+    """Give the clips of the validation list that have audio."""
     dataset = load_dataset(data / "audio")
     return replace(dataset, tracks=tuple(t for t in dataset.tracks if t.split == "valid"))
 
 
 def measure_all(data: Path) -> list[dict[str, Any]]:
     """Measure every recipe, and the released one on other scales."""
-    clips, valid_clips = read_clips(data), _valid_clips(data)
+    clips, heard = read_clips(data), valid_clips(data)
     rows, tables = [], {}
     for features, classifier in RECIPES:
         table = make_table(features, clips)
         train = table.choose([i for i, track in enumerate(table.tracks) if track.split == "train"])
-        valid = extract_features(valid_clips, features, jobs=2)
+        valid = extract_features(heard, features, jobs=2)
         tables[features] = train, valid
         rows.append(measure(f"{features} + {classifier}", train, valid, classifier))
     train, valid = tables["tags+rhythm"]
